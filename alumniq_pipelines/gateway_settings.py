@@ -3,8 +3,12 @@
 They are a part of `Settings`, which reads them.
 """
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
+
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 
 
 class GatewaySettings(BaseSettings):
@@ -13,7 +17,13 @@ class GatewaySettings(BaseSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8080
     public_url: str = Field(
-        default="", description="URL at which customers reach the gateway, for links."
+        default="",
+        description="URL at which customers reach the gateway, for links: scheme and host.",
+    )
+    qa_public_url: str = Field(
+        default="",
+        description="URL of QA, if it has a host of its own: public_url is then production's, and "
+        "each refuses keys of the other. Empty: both environments at public_url.",
     )
     max_upload_bytes: int = Field(
         default=1_073_741_824,
@@ -43,3 +53,21 @@ class GatewaySettings(BaseSettings):
     max_body_bytes: int = Field(
         default=65_536, ge=1_024, description="Maximum size of a request body, in bytes."
     )
+
+    @model_validator(mode="after")
+    def _check_public_urls(self) -> Self:
+        """Raise UnusablePublicUrl or QaHostNotItsOwn before anything is started."""
+        PublicUrls.of_settings(self.public_url, self.qa_public_url)
+        return self
+
+    @property
+    def public_urls(self) -> PublicUrls:
+        """The URLs at which customers reach the gateway, by environment."""
+        if not self.public_url:
+            return PublicUrls.shared(f"http://{self.gateway_host}:{self.gateway_port}")
+        return PublicUrls.of_settings(self.public_url, self.qa_public_url)
+
+    @property
+    def gateway_url(self) -> str:
+        """The URL at which staff reach the gateway; links for customers are of `public_urls`."""
+        return self.public_urls.staff

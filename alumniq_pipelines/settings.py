@@ -285,11 +285,6 @@ class Settings(GatewaySettings):
         """Where `.eml` files go if `mail` is "folder"."""
         return self.home / "mail"
 
-    @property
-    def gateway_url(self) -> str:
-        """The URL at which customers reach the gateway."""
-        return self.public_url or f"http://{self.gateway_host}:{self.gateway_port}"
-
 
 def child_environment(settings: Settings) -> dict[str, str]:
     """Return the environment variables that give a child process the same settings.

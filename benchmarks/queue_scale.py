@@ -27,6 +27,7 @@ from sqlalchemy import update
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import watches
+from alumniq_pipelines.core.access.public_urls import NO_PUBLIC_URLS
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.defs.partitions import missing_partitions
 from alumniq_pipelines.defs.sensors import polling
@@ -105,7 +106,9 @@ def time_stopping(bench: Bench) -> None:
     def prepare() -> None:
         bench.reset()
         for load in bench.request(STOPPING, DagsterRunStatus.QUEUED):
-            cancel(bench.ledger, load.job_id, "bench", datetime.now(UTC), gateway_url="")
+            cancel(
+                bench.ledger, load.job_id, "bench", datetime.now(UTC), public_urls=NO_PUBLIC_URLS
+            )
 
     def mark() -> None:
         prepare()

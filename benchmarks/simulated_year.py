@@ -22,6 +22,7 @@ from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.baseline import ROLLBACK
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState, new_job_id
@@ -38,7 +39,7 @@ FIRST_NIGHT = datetime(2026, 1, 1, 2, 30, tzinfo=UTC)
 NIGHTS = 365
 PAGE = REPOSITORY / "docs" / "holding.md"
 FILE = "warehouse.csv"
-GATEWAY = "https://feeds.example.edu"
+PUBLIC_URLS = PublicUrls.shared("https://feeds.example.edu")
 WHY = "Decided in the morning."
 
 
@@ -79,7 +80,7 @@ class Installation:
             archive=FolderArchive(self.folder / "archive"),
             clock=lambda: self.now,
             log=logging.getLogger(__name__),
-            gateway_url=GATEWAY,
+            public_urls=PUBLIC_URLS,
         )
         for customer in HABITS:
             self.ledger.customers.add(Customer(customer, customer, customer), self.now)
@@ -106,7 +107,7 @@ class Installation:
             approve(self.ledger, load.job_id, WHY, "ada", self.now)
             self.run(self._again(load.job_id))
         elif load.state is LoadState.HELD:
-            discard(self.ledger, load.job_id, WHY, "ada", self.now, gateway_url=GATEWAY)
+            discard(self.ledger, load.job_id, WHY, "ada", self.now, public_urls=PUBLIC_URLS)
         elif load.state is LoadState.SUCCEEDED and damage.then == "rollback":
             _, before, *_ = self.warehouse.versions(load.target)
             self.warehouse.make_live(load.target, before.number, self.now)

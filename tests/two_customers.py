@@ -131,7 +131,7 @@ def set_up_tenants(installation: Installation, folder: Path) -> Sequence[Tenant]
         _add_s3_key(tenant)
         _create_loads(tenant, folder)
         _open_incidents(tenant)
-    enqueue_expiry_notices(ledger, STAFF, installation.settings.gateway_url, NOW)
+    enqueue_expiry_notices(ledger, STAFF, installation.settings.public_urls, NOW)
     for claimed, result in zip(
         ledger.notifications.claim(NOW, LEASE, limit=10_000), cycle(DELIVERIES), strict=False
     ):
@@ -194,9 +194,9 @@ def _create_loads(tenant: Tenant, folder: Path) -> None:
     _dry_run(tenant)
     for name in ("held", "discarded", "approved"):
         _hold(tenant, name)
-    actor, gateway_url = f"staff {STAFF_NAME}", tenant.installation.settings.gateway_url
+    actor, urls = f"staff {STAFF_NAME}", tenant.installation.settings.public_urls
     reason = "A wrong export."
-    discard(ledger, tenant.loads["discarded"], reason, actor, NOW, gateway_url=gateway_url)
+    discard(ledger, tenant.loads["discarded"], reason, actor, NOW, public_urls=urls)
     # The line of the table is free until here. Only one load of a table is outstanding at a time.
     _begin_load(tenant, "running")
     other_table = replace(tenant.target, feed="warehouse-degrees")
@@ -241,7 +241,7 @@ def _end(tenant: Tenant, load: Load, outcome: Outcome) -> None:
         ledger.attempts.of(load.job_id),
         STAFF,
         tenant.heartbeat_url,
-        tenant.installation.settings.gateway_url,
+        tenant.installation.settings.public_urls,
     )
     ledger.loads.end(load.job_id, outcome, notices, NOW)
 
@@ -323,7 +323,8 @@ def _hold(tenant: Tenant, name: str) -> None:
         expires_at=NOW + timedelta(days=7),
         warnings=WARNINGS,
     )
-    notices = held_notices(load, hold, STAFF, "https://feeds.example", LiveData.PREVIOUS)
+    urls = tenant.installation.settings.public_urls
+    notices = held_notices(load, hold, STAFF, urls, LiveData.PREVIOUS)
     tenant.installation.ledger.holds.hold(hold, 1, Receipt("cafe", "e1"), notices)
 
 

@@ -107,8 +107,8 @@ def create_app(
     clock: Callable[[], datetime] = now_utc,
 ) -> Starlette:
     """Create a gateway; raises UnusableNetwork. The ledger is closed when the gateway stops."""
-    authenticator = Authenticator(ledger, RateLimit(settings.calls_per_minute))
-    status = Status(ledger, catalog)
+    public_urls, status = settings.public_urls, Status(ledger, catalog)
+    authenticator = Authenticator(ledger, RateLimit(settings.calls_per_minute), public_urls)
     intake = Intake(
         ledger=ledger,
         buckets=buckets,
@@ -127,7 +127,7 @@ def create_app(
     endpoints = Endpoints(
         authenticator=authenticator,
         status=status,
-        actions=Actions(ledger, status, settings.gateway_url),
+        actions=Actions(ledger, status, public_urls),
         keys=key_service,
         s3_keys=S3KeyService(ledger, lambda: open_cipher(settings)),
         reports=reports,
@@ -143,7 +143,7 @@ def create_app(
             # Both forms are routes: a redirect would turn the POST into a GET.
             Route(PATH, webhook.post, methods=["POST"]),
             Route(f"{PATH}/", webhook.post, methods=["POST"]),
-            *api_routes(endpoints, settings.gateway_url),
+            *api_routes(endpoints, public_urls),
             Route("/livez", health.live),
             Route("/readyz", health.ready),
             Route("/metrics", metrics.show),

@@ -163,8 +163,8 @@ def main() -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.umask(UMASK)
-    settings = Settings()
     try:
+        settings = Settings()
         protect_data_folder(settings)
         app = open_app(settings)
     except Problem as problem:

@@ -38,7 +38,7 @@ def doctor(*, repair: Repair = False, as_json: Json = False) -> None:
             warehouse=open_warehouse(settings),
             archive=open_archive(settings),
             versions_kept=settings.versions_kept,
-            gateway_url=settings.gateway_url,
+            public_urls=settings.public_urls,
             staff=staff_of(settings),
             runs=ledger.unknown_runs.all(),
         )

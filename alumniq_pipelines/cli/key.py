@@ -9,6 +9,7 @@ import typer
 from alumniq_pipelines.cli.console import format_time, print_json, stdout_console
 from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.core.access.api_keys import OVERLAP, ApiKey, KeyScope
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.key_expiry import MadeBy
 from alumniq_pipelines.core.notifications.recipients import check_emails
@@ -61,7 +62,7 @@ def issue(
         secret, api_key = KeyIssuance(ledger, staff_of(settings)).issue(
             customer, environment, datetime.now(UTC), days, scope=scope, actor=operator()
         )
-    _show(secret, api_key, as_json=as_json)
+    _show(secret, api_key, settings.public_urls, as_json=as_json)
 
 
 @key.command()
@@ -85,7 +86,7 @@ def rotate(
             made_by=MadeBy.STAFF,
             actor=operator(),
         )
-    _show(secret, api_key, as_json=as_json)
+    _show(secret, api_key, settings.public_urls, as_json=as_json)
 
 
 @key.command("list")
@@ -123,14 +124,16 @@ def revoke(prefix: Prefix, *, as_json: Json = False) -> None:
     typer.echo(f"The key {prefix}… is revoked.")
 
 
-def _show(secret: str, api_key: ApiKey, *, as_json: bool) -> None:
+def _show(secret: str, api_key: ApiKey, public_urls: PublicUrls, *, as_json: bool) -> None:
+    url = public_urls.of(api_key.environment)
     if as_json:
-        print_json({"key": secret, **_key_to_json(api_key)})
+        print_json({"key": secret, "url": url, **_key_to_json(api_key)})
         return
     typer.echo(secret)
     typer.echo(
         f"This key is valid for {api_key.customer}, {api_key.environment}, until "
-        f"{api_key.expires_at:%Y-%m-%d %H:%M} UTC. It is shown only once: hand it over securely.",
+        f"{api_key.expires_at:%Y-%m-%d %H:%M} UTC, at {url}. It is shown only once: hand it over "
+        "securely.",
         err=True,
     )
 

@@ -45,7 +45,7 @@ def discard(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
             reason,
             operator(),
             datetime.now(UTC),
-            gateway_url=settings.gateway_url,
+            public_urls=settings.public_urls,
         )
     request = load.request
     what_follows = (
@@ -63,7 +63,7 @@ def cancel(job_id: Id, *, as_json: Json = False) -> None:
     settings = Settings()
     with ledger_of(settings) as ledger:
         load = load_actions.cancel(
-            ledger, job_id, operator(), datetime.now(UTC), gateway_url=settings.gateway_url
+            ledger, job_id, operator(), datetime.now(UTC), public_urls=settings.public_urls
         )
     what_follows = (
         "is canceled after it had begun; nothing of it was published."

@@ -3,7 +3,7 @@
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,6 +42,7 @@ NAMES = {
     "worker": WORKER,
 }
 """Of the programs, as --only takes them."""
+WEBHOOK_PATH = "/api/v1/index.cfm/webhook/JOB"
 WIDTH = max(map(len, COLOURS))
 
 
@@ -129,15 +130,23 @@ def _print_until(stop: threading.Event) -> LogWriter:
     return write_log
 
 
-def _print_banner(settings: Settings, roles: Collection[str]) -> None:
+def banner_rows(settings: Settings, roles: Collection[str]) -> Sequence[tuple[str, str]]:
+    """Return what an operator needs to know of the programs that run, each with its name."""
     rows = [("Data folder", str(settings.home))]
     if WEB_SERVER in roles:
         rows.insert(0, ("Dagster UI", f"http://{settings.dagster_host}:{settings.dagster_port}"))
     if GATEWAY in roles:
-        rows.insert(0, ("Pages", f"{settings.gateway_url}/"))
-        rows.insert(0, ("Webhooks", f"{settings.gateway_url}/api/v1/index.cfm/webhook/JOB"))
+        urls = settings.public_urls
+        rows.insert(0, ("Pages", f"{urls.staff}/"))
+        if not urls.is_shared:
+            rows.insert(0, ("QA webhooks", f"{urls.qa}{WEBHOOK_PATH}"))
+        rows.insert(0, ("Webhooks", f"{urls.production}{WEBHOOK_PATH}"))
         rows.append(("First step", "alumniq customer add iqu --name 'IQ University'"))
+    return rows
+
+
+def _print_banner(settings: Settings, roles: Collection[str]) -> None:
     typer.secho("\nEverything is running. Press Ctrl-C to stop.", bold=True)
-    for name, value in rows:
+    for name, value in banner_rows(settings, roles):
         typer.echo(f"  {name:<{WIDTH}}{value}")
     typer.echo()

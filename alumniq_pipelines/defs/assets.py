@@ -136,7 +136,7 @@ def _load_context(context: dg.AssetExecutionContext, settings: Settings) -> "Loa
         archive=resources.archive,
         clock=lambda: datetime.now(UTC),
         log=context.log,
-        gateway_url=settings.gateway_url,
+        public_urls=settings.public_urls,
         hold_duration=timedelta(days=settings.hold_days),
         retry_wait=timedelta(seconds=settings.retry_seconds),
         staff=staff_of(settings),

@@ -5,6 +5,7 @@ from typing import assert_never
 
 import dagster as dg
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.check_result import Cause, CheckResult
 from alumniq_pipelines.core.loads.diff import KINDS, Changes, format_changes
 from alumniq_pipelines.core.loads.load import Load
@@ -32,7 +33,7 @@ Metadata = dict[str, dg.MetadataValue]
 
 
 def load_metadata(
-    load: Load, attempt: int, result: LoadResult | None, gateway_url: str
+    load: Load, attempt: int, result: LoadResult | None, public_urls: PublicUrls
 ) -> Metadata:
     """Describe an attempt: whose load it was, how many rows and bytes, where, and how fast.
 
@@ -40,7 +41,7 @@ def load_metadata(
     """
     metadata: Metadata = {
         "job id": dg.MetadataValue.text(load.job_id),
-        "load page": dg.MetadataValue.url(f"{gateway_url}/loads/{load.job_id}"),
+        "load page": dg.MetadataValue.url(f"{public_urls.staff}/loads/{load.job_id}"),
         "file": dg.MetadataValue.text(load.request.filename),
         "attempt": dg.MetadataValue.int(attempt),
     }

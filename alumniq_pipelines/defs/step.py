@@ -9,6 +9,7 @@ from typing import assert_never
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import JobId, Load
 from alumniq_pipelines.core.loads.load_result import (
@@ -71,7 +72,7 @@ def step_events(
     except Problem as problem:
         allow_retries = isinstance(problem, OutageProblem)
         raise dg.Failure(str(cause_for_staff(problem)), allow_retries=allow_retries) from None
-    yield from _outcome_events(context, load, outcome, load_context.gateway_url)
+    yield from _outcome_events(context, load, outcome, load_context.public_urls)
     reach(FaultPoint.EVENTS_YIELDED)
     if outcome.is_publication:
         # Dagster knows of the new version by now; the customer is notified of it from here on.
@@ -85,14 +86,14 @@ def step_events(
 
 
 def _outcome_events(
-    context: dg.AssetExecutionContext, load: Load, outcome: AttemptOutcome, gateway_url: str
+    context: dg.AssetExecutionContext, load: Load, outcome: AttemptOutcome, public_urls: PublicUrls
 ) -> StepEvents:
     """Yield the events of an attempt; raises dg.Failure where nothing was published."""
     if isinstance(outcome, AttemptFailed):
-        metadata = load_metadata(load, outcome.number, None, gateway_url)
+        metadata = load_metadata(load, outcome.number, None, public_urls)
         raise _failure(outcome.errors, metadata, allow_retries=outcome.is_retryable)
     result = outcome.result
-    metadata = load_metadata(load, outcome.number, result, gateway_url)
+    metadata = load_metadata(load, outcome.number, result, public_urls)
     yield from check_results(context.asset_key, result, outcome.previous)
     match result:
         case Published() | Unchanged():

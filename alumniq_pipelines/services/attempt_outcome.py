@@ -141,7 +141,7 @@ def _record_hold(load: Load, number: int, held: Held, context: LoadContext, now:
         warnings=check.warnings,
     )
     live = live_data(load.number, context.ledger.versions.newest(load.target))
-    notices = held_notices(load, hold, context.staff, context.gateway_url, live)
+    notices = held_notices(load, hold, context.staff, context.public_urls, live)
     return context.ledger.holds.hold(hold, number, receipt_of(held), notices, profile=held.profile)
 
 
@@ -196,7 +196,7 @@ def _complete(
     if outcome is None or last.result is None:
         message = "Another attempt follows, so the load cannot end."
         raise ValueError(message)
-    notices = outcome_notices(ledger, load, outcome, context.gateway_url, attempts, context.staff)
+    notices = outcome_notices(ledger, load, outcome, context.public_urls, attempts, context.staff)
     return ledger.attempts.complete(
         load.job_id,
         last.number,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.archive import (
     HELD,
     RECEIVED,
@@ -51,7 +52,7 @@ class LedgerCheck:
     warehouse: Warehouse
     archive: Archive
     versions_kept: int
-    gateway_url: str
+    public_urls: PublicUrls
     staff: Staff = NO_STAFF
     runs: Sequence[RecordedRun] = ()
 
@@ -124,7 +125,7 @@ class LedgerCheck:
         receipt = Receipt(version.sha256, version.etag)
         closed = replace(begun, result=AttemptResult.PUBLISHED, ended_at=now)
         outcome = Outcome(LoadState.SUCCEEDED)
-        notices = outcome_notices(ledger, load, outcome, self.gateway_url, [closed], self.staff)
+        notices = outcome_notices(ledger, load, outcome, self.public_urls, [closed], self.staff)
         return ledger.attempts.complete(
             load.job_id,
             begun.number,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.hold import (
     Decision,
     Ending,
@@ -54,7 +55,7 @@ def end_load(
     outcome: Outcome,
     now: datetime,
     *,
-    gateway_url: str,
+    public_urls: PublicUrls,
     attempts: Sequence[AttemptRecord] = (),
     staff: Staff = NO_STAFF,
 ) -> bool:
@@ -62,11 +63,13 @@ def end_load(
 
     Staff are notified if the fault is ours.
     """
-    notices = outcome_notices(ledger, load, outcome, gateway_url, attempts, staff)
+    notices = outcome_notices(ledger, load, outcome, public_urls, attempts, staff)
     return ledger.loads.end(load.job_id, outcome, notices, now)
 
 
-def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_url: str) -> Load:
+def cancel(
+    ledger: Ledger, job_id: str, actor: str, now: datetime, *, public_urls: PublicUrls
+) -> Load:
     """Cancel a load that is not finished, and notify those who requested it.
 
     It ends at once: whatever a run of it still does, it records and publishes nothing. The
@@ -81,7 +84,7 @@ def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_ur
         if ledger.loads.end(
             load.job_id,
             outcome,
-            outcome_notices(ledger, load, outcome, gateway_url),
+            outcome_notices(ledger, load, outcome, public_urls),
             now,
             closing=AttemptResult.STOPPED,
             only_after=load.attempts,
@@ -111,7 +114,7 @@ def approve(ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime)
 
 
 def discard(
-    ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime, *, gateway_url: str
+    ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime, *, public_urls: PublicUrls
 ) -> Load:
     """End a held load as failed; its customer reads the reason.
 
@@ -127,7 +130,7 @@ def discard(
         hold,
         Decision.DISCARDED,
         now,
-        gateway_url,
+        public_urls,
         actor=actor,
         reason=reason.strip(),
     ):
@@ -136,7 +139,7 @@ def discard(
 
 
 def end_due_holds(
-    ledger: Ledger, now: datetime, *, gateway_url: str
+    ledger: Ledger, now: datetime, *, public_urls: PublicUrls
 ) -> Sequence[tuple[Load, Ending]]:
     """End held loads that have expired or that a later load has superseded.
 
@@ -151,7 +154,7 @@ def end_due_holds(
         load = _get_load(ledger, hold.job_id)
         is_superseded = _later_live_load(ledger, load) is not None
         ending = decision_due(hold, is_superseded=is_superseded, now=now)
-        if ending is not None and _end_hold(ledger, load, hold, ending, now, gateway_url):
+        if ending is not None and _end_hold(ledger, load, hold, ending, now, public_urls):
             ended.append((load, ending))
     return ended
 
@@ -271,7 +274,7 @@ def _end_hold(
     hold: Hold,
     ending: Ending,
     now: datetime,
-    gateway_url: str,
+    public_urls: PublicUrls,
     *,
     actor: str = "system",
     reason: str = "",
@@ -285,7 +288,7 @@ def _end_hold(
         remedy=problem.advice,
         warnings=hold.warnings,
     )
-    notices = outcome_notices(ledger, load, outcome, gateway_url)
+    notices = outcome_notices(ledger, load, outcome, public_urls)
     return ledger.holds.end(load.job_id, ending, outcome, notices, now, actor=actor, reason=reason)
 
 
@@ -298,7 +301,7 @@ def outcome_notices(
     ledger: Ledger,
     load: Load,
     outcome: Outcome,
-    gateway_url: str,
+    public_urls: PublicUrls,
     attempts: Sequence[AttemptRecord] = (),
     staff: Staff = NO_STAFF,
 ) -> Sequence[Notice]:
@@ -310,7 +313,7 @@ def outcome_notices(
         attempts,
         staff,
         heartbeat_url=watch.heartbeat_url if watch else "",
-        gateway_url=gateway_url,
+        public_urls=public_urls,
         live=_live_data(ledger, load),
         live_job_id=_live_job_id(ledger, load, attempts) if outcome.is_superseded else None,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.archive import Archive
 from alumniq_pipelines.core.loads.bucket import Buckets
 from alumniq_pipelines.core.loads.warehouse import Warehouse
@@ -27,7 +28,7 @@ class LoadContext:
     archive: Archive
     clock: Clock
     log: logging.Logger
-    gateway_url: str
+    public_urls: PublicUrls
     hold_duration: timedelta = timedelta(days=7)
     retry_wait: timedelta = timedelta(seconds=30)
     staff: Staff = NO_STAFF

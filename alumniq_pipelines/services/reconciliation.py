@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.load import JobId, Load
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.reconciliation import (
@@ -50,7 +51,7 @@ class LoadReconciler:
     open_warehouse: Callable[[], Warehouse]
     clock: Callable[[], datetime]
     retry_wait: timedelta
-    gateway_url: str
+    public_urls: PublicUrls
     staff: Staff = NO_STAFF
 
     def reconcile(self) -> Counter[str]:
@@ -143,7 +144,7 @@ class LoadReconciler:
             load,
             outcome,
             now,
-            gateway_url=self.gateway_url,
+            public_urls=self.public_urls,
             attempts=self.ledger.attempts.of(load.job_id),
             staff=self.staff,
         )

@@ -7,16 +7,12 @@ from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.iam import AccessKeys
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.access.s3_keys import OVERLAP, S3Key, plan_rotation, user_name
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.email_addresses import addresses_in
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
-
-FETCH_CALL = (
-    "Call: POST /api/v1/index.cfm/aws/accesskey, with your apiKey and the accessKeyId of your "
-    "current S3 key\n"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +24,7 @@ class RotationSummary:
     ended: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class S3KeyRotation:
     """Rotates the keys of all customers; harmless to repeat, also after a crash.
 
@@ -38,6 +34,7 @@ class S3KeyRotation:
     ledger: Ledger
     store: AccessKeys
     cipher: SecretCipher
+    public_urls: PublicUrls
 
     @property
     def keys(self) -> S3Keys:
@@ -68,7 +65,7 @@ class S3KeyRotation:
         for old in plan.warn:
             used = self.store.last_used(old.access_key_id)
             if used is not None and used > newest:  # although there was a new key by then
-                warned += self._warn(old, now)
+                warned += self._warn(old, environment, now)
         for old in plan.end:
             self.store.deactivate(user, old.access_key_id)
             self.keys.deactivate(old, now)
@@ -96,18 +93,25 @@ class S3KeyRotation:
         text = (
             f"A new S3 key, {key_id}, is ready for {environment}.{ends}\n\n"
             "What to do: fetch the new key and use it from now on.\n\n"
-            f"{FETCH_CALL}"
+            f"{self._fetch_call(environment)}"
         )
         self.keys.add(key, self._mail_notices(customer.id, subject, text), now)
 
-    def _warn(self, key: S3Key, now: datetime) -> bool:
+    def _warn(self, key: S3Key, environment: Environment, now: datetime) -> bool:
         subject = f"Your old S3 key ends soon ({key.customer})"
         text = (
             f"The S3 key {key.access_key_id} is still in use and ends within three days.\n\n"
             "What to do: fetch the new key and use it instead.\n\n"
-            f"{FETCH_CALL}"
+            f"{self._fetch_call(environment)}"
         )
         return self.keys.warn(key, self._mail_notices(key.customer, subject, text), now)
+
+    def _fetch_call(self, environment: Environment) -> str:
+        """Return the line that says how a customer fetches the key of an environment."""
+        return (
+            f"Call: POST {self.public_urls.of(environment)}/api/v1/index.cfm/aws/accesskey, with "
+            "your apiKey and the accessKeyId of your current S3 key\n"
+        )
 
     def _mail_notices(self, customer: str, subject: str, text: str) -> list[Notice]:
         # The same address may be recorded twice, with and without its owner's name.

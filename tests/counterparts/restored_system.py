@@ -18,6 +18,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.numbers import conninfo_of
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.archive import HELD
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.ledger_difference import RecordedRun
@@ -36,7 +37,7 @@ from webhook_gateway.services.load_numbers import LoadNumberCheck
 
 TARGET = Target("iqu", Environment.QA, "members")
 FIELD_MAP = small_field_map("members")
-GATEWAY_URL = "https://feeds.example.org"
+PUBLIC_URLS = PublicUrls.shared("https://feeds.example.org")
 ROWS, HELD_ROWS = 20, 5
 KEPT = 10
 PAIRS = [("sqlite", "duckdb"), ("postgresql", "postgres")]
@@ -232,18 +233,18 @@ class System:
 
     def end_due_holds(self) -> None:
         """End the holds that are due, as monitoring does."""
-        end_due_holds(self.ledger, self.clock(), gateway_url=GATEWAY_URL)
+        end_due_holds(self.ledger, self.clock(), public_urls=PUBLIC_URLS)
 
     def cancel(self, name: str) -> None:
         """Cancel a load that is published already, which is refused."""
         with pytest.raises(BeingPublished):
-            cancel(self.ledger, self.names[name], "pat", self.clock(), gateway_url=GATEWAY_URL)
+            cancel(self.ledger, self.names[name], "pat", self.clock(), public_urls=PUBLIC_URLS)
 
     def discard(self, name: str) -> None:
         """Discard a held load that is published already, which is refused."""
         job_id, now = self.names[name], self.clock()
         with pytest.raises(BeingPublished):
-            discard(self.ledger, job_id, "Wrong.", "pat", now, gateway_url=GATEWAY_URL)
+            discard(self.ledger, job_id, "Wrong.", "pat", now, public_urls=PUBLIC_URLS)
 
     def lose_held_rows(self) -> None:
         """Delete the held rows, as is done once their holds are decided."""
@@ -289,7 +290,7 @@ class System:
             warehouse=self.warehouse,
             archive=self.archive,
             versions_kept=KEPT,
-            gateway_url=GATEWAY_URL,
+            public_urls=PUBLIC_URLS,
             runs=self.runs,
         )
 
@@ -338,7 +339,7 @@ class System:
             archive=self.archive,
             clock=self.clock,
             log=logging.getLogger(__name__),
-            gateway_url=GATEWAY_URL,
+            public_urls=PUBLIC_URLS,
         )
 
 

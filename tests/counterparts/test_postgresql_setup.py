@@ -22,6 +22,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.cli.dagster_storage import make_schema
 from alumniq_pipelines.cli.home import prepare_installation
+from alumniq_pipelines.core.access.public_urls import NO_PUBLIC_URLS
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, new_job_id
@@ -266,7 +267,7 @@ def test_a_load_that_meets_a_mistake_in_the_set_up_is_not_retried_and_staff_read
         archive=FolderArchive(tmp_path / "archive"),
         clock=lambda: NOW,
         log=logging.getLogger(__name__),
-        gateway_url="",
+        public_urls=NO_PUBLIC_URLS,
         staff=Staff((StaffRecipient(Channel.MAIL, "ops@example.org"),)),
     )
     outcome = attempt(load, launch, "run", small_field_map("members"), context)
@@ -302,7 +303,7 @@ def test_the_reconcile_sensor_names_the_mistake_while_it_cannot_tell_what_was_pu
         open_warehouse=lambda: PostgresWarehouse(standby.url),
         clock=lambda: NOW,
         retry_wait=timedelta(seconds=30),
-        gateway_url="",
+        public_urls=NO_PUBLIC_URLS,
     )
     assert reconciler.reconcile() == {"left": 1}
     assert MISTAKES["standby"].words in caplog.text

@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.rejection_report import ReportFormat
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, channel_facts
@@ -38,7 +39,7 @@ from tests.two_customers import (
 from webhook_gateway.api.openapi import document
 from webhook_gateway.app import create_app
 
-DOCUMENT = document("http://testserver")
+DOCUMENT = document(PublicUrls.shared("http://testserver"))
 NEVER = "00000000-0000-0000-0000000000000000"
 JOBS = ("warehouse", "warehouse-degrees", "no-such-job")
 PARAMETER = re.compile(r"{(\w+)}")
@@ -162,19 +163,23 @@ class Walk:
             self._visit(route, "POST")
 
     def _visit(self, route: Route, method: str) -> None:
-        secrets = secrets_from(self.viewer, self.world.tenants)
         statuses = self.statuses.setdefault((method, route.path), set())
         for response in self._answers(route, method):
             statuses.add(response.status_code)
-            for position, text in texts(response):
-                lower = text.lower()
-                self.leaks |= {
-                    (f"{method} {route.path}", position, f"{whose}: {secret}")
-                    for secret, whose in secrets.items()
-                    if secret in lower
-                }
-                if position.endswith("notifications[].channel") and lower not in FOR_CUSTOMERS:
-                    self.leaks.add((f"{method} {route.path}", position, f"a channel: {lower}"))
+            self.inspect(f"{method} {route.path}", response)
+
+    def inspect(self, call: str, response: Response) -> None:
+        """Collect what a response shows that is not the viewer's."""
+        secrets = secrets_from(self.viewer, self.world.tenants)
+        for position, text in texts(response):
+            lower = text.lower()
+            self.leaks |= {
+                (call, position, f"{whose}: {secret}")
+                for secret, whose in secrets.items()
+                if secret in lower
+            }
+            if position.endswith("notifications[].channel") and lower not in FOR_CUSTOMERS:
+                self.leaks.add((call, position, f"a channel: {lower}"))
 
     def _answers(self, route: Route, method: str) -> Iterator[Response]:
         client, is_api = self.world.client, route.path.startswith("/api/v1/")

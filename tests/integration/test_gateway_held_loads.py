@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import HeldRows, Hold
@@ -29,7 +30,7 @@ from tests.servers.gateway import NOW, Caller, Installation, call
 REASONS = ("50 rows removed, 50 % of 100 rows; more than 10 % need approval.", "It lost zeros.")
 COUNTS = Counts(50, 50, 0)
 CHANGES = Changes(0, 0, 50, 50)
-URL = "https://feeds.example.org"
+PUBLIC_URLS = PublicUrls.shared("https://feeds.example.org")
 PREVIOUS = "Your previous data is still live."
 
 
@@ -78,7 +79,7 @@ def held(client: TestClient, caller: Caller, installation: Installation) -> Load
         expires_at=NOW + timedelta(days=7),
     )
     staff = Staff(mail_recipients(("ops@alumniq.example",)))
-    notices = held_notices(load, hold, staff, URL, LiveData.PREVIOUS)
+    notices = held_notices(load, hold, staff, PUBLIC_URLS, LiveData.PREVIOUS)
     assert ledger.holds.hold(hold, 1, None, notices)
     return load
 

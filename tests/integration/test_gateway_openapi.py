@@ -11,12 +11,13 @@ from schemathesis import checks
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from tests.servers.gateway import NOW, Caller, Installation, call
 from webhook_gateway.api.openapi import document
 from webhook_gateway.app import create_app
 
-DOCUMENT = document("http://testserver")
+DOCUMENT = document(PublicUrls.shared("http://testserver"))
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
 CHECKS = [
     checks.not_a_server_error,

@@ -41,8 +41,16 @@ print([name for name in {HEAVY!r} if name in sys.modules])
     assert result.stdout == "[]\n"
 
 
-def test_invalid_settings_are_reported_in_one_line() -> None:
-    environment = os.environ | {"ALUMNIQ_SCHEMAS_DIR": "/nowhere"}
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ALUMNIQ_SCHEMAS_DIR": "/nowhere"},
+        {"ALUMNIQ_PUBLIC_URL": "feeds.example.edu"},
+        {"ALUMNIQ_QA_PUBLIC_URL": "https://qa-feeds.example.edu"},
+    ],
+)
+def test_invalid_settings_are_reported_in_one_line(variables: dict[str, str]) -> None:
+    environment = os.environ | variables
     result = subprocess.run(
         [sys.executable, "-m", "webhook_gateway"],
         env=environment,

@@ -97,3 +97,30 @@ def test_a_key_is_rotated_twice_and_then_only_once_a_successor_is_revoked() -> N
     assert first["prefix"] in alumniq("key", "rotate", old["prefix"], code=2).output
     alumniq("key", "revoke", first["prefix"])
     run_json("key", "rotate", old["prefix"])
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [("qa", "https://qa-feeds.example.edu"), ("production", "https://feeds.example.edu")],
+)
+def test_a_new_key_is_shown_with_the_address_of_its_environment(
+    monkeypatch: pytest.MonkeyPatch, environment: str, url: str
+) -> None:
+    monkeypatch.setenv("ALUMNIQ_PUBLIC_URL", "https://feeds.example.edu")
+    monkeypatch.setenv("ALUMNIQ_QA_PUBLIC_URL", "https://qa-feeds.example.edu")
+    issued = run_json("key", "issue", "iqu", environment)
+    assert issued["url"] == url
+    assert run_json("key", "rotate", issued["prefix"])["url"] == url
+    shown = alumniq("key", "issue", "iqu", environment)
+    assert f" UTC, at {url}. It is shown only once" in shown.stderr
+    assert "http" not in shown.stdout, "a script reads the key alone"
+
+
+def test_a_command_refuses_public_urls_that_cannot_be_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("ALUMNIQ_PUBLIC_URL", "ALUMNIQ_QA_PUBLIC_URL"):
+        monkeypatch.setenv(name, "https://feeds.example.edu")
+    refused = alumniq("key", "list", code=2)
+    assert "ALUMNIQ_PUBLIC_URL has the same host" in refused.stderr
+    assert "Traceback" not in refused.output

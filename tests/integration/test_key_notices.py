@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from alumniq_pipelines.core.access.api_keys import NOTICE_DAYS, ApiKey, KeyScope
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.notification import Channel
 from alumniq_pipelines.core.notifications.staff import Staff, mail_recipients
@@ -18,7 +19,9 @@ STAFF = Staff(mail_recipients(("staff@alumniq.example",)))
 
 def announce(installation: Installation, now: datetime) -> int:
     """Enqueue the notices that are due, as a tick of the sensor does."""
-    return enqueue_expiry_notices(installation.ledger, STAFF, "https://feeds.example", now)
+    return enqueue_expiry_notices(
+        installation.ledger, STAFF, PublicUrls.shared("https://feeds.example"), now
+    )
 
 
 def pending_notices(installation: Installation) -> list[tuple[str, str]]:

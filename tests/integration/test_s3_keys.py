@@ -1,6 +1,7 @@
 """S3 keys rotate: new on the 10th of a quarter's first month, the old one ends on the 20th."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from alumniq_pipelines.core.problems.outage import AccessKeysUnavailable
 from alumniq_pipelines.core.problems.setup import UnusableSealingKey
 from alumniq_pipelines.services.s3_key_rotation import RotationSummary, S3KeyRotation
 from tests.servers.gateway import NOW, Caller, Installation, errors
+from tests.two_hosts import PUBLIC_URLS
 
 JANUARY = datetime(2026, 1, 10, 1, tzinfo=UTC)
 APRIL = datetime(2026, 4, 10, 1, tzinfo=UTC)
@@ -51,7 +53,12 @@ def rotation(installation: Installation, caller: Caller, iam: Any) -> S3KeyRotat
     """Return the rotation for one customer."""
     del caller
     cipher = SecretCipher.from_file(installation.settings.encryption_key_file)
-    return S3KeyRotation(installation.ledger, AccessKeys(iam), cipher)
+    return S3KeyRotation(
+        ledger=installation.ledger,
+        store=AccessKeys(iam),
+        cipher=cipher,
+        public_urls=installation.settings.public_urls,
+    )
 
 
 def statuses(iam: Any, user: str = "iqu.qa") -> dict[str, str]:
@@ -102,6 +109,17 @@ def test_an_address_that_is_recorded_twice_gets_one_mail(rotation: S3KeyRotation
     rotation.run(JANUARY)
     mails = Counter(notice.destination for notice in announced(rotation, JANUARY))
     assert mails == {"it@example.edu": 2, "ann@example.edu": 2}, "one for each environment"
+
+
+def test_a_new_key_is_fetched_at_the_host_of_its_environment(rotation: S3KeyRotation) -> None:
+    rotation = replace(rotation, public_urls=PUBLIC_URLS)
+    rotation.keys.add_reminder_address("iqu", "it@example.edu", JANUARY)
+    rotation.run(JANUARY)
+    bodies = {notice.subject: notice.body for notice in announced(rotation, JANUARY)}
+    assert len(bodies) == 2
+    for environment in Environment:
+        body = bodies[f"New S3 key ready (iqu, {environment})"]
+        assert f"\nCall: POST {PUBLIC_URLS.of(environment)}{PATH}, with your apiKey" in body
 
 
 def announced(rotation: S3KeyRotation, now: datetime) -> list[Notice]:
@@ -177,9 +195,11 @@ def test_no_s3_key_is_shown_without_a_working_one(
 def test_a_customer_who_still_uses_the_old_key_is_warned_once_before_it_ends(
     rotation: S3KeyRotation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    rotation = replace(rotation, public_urls=PUBLIC_URLS)
     rotation.run(JANUARY)
     rotation.keys.add_reminder_address("iqu", "it@example.edu", JANUARY)
     rotation.run(APRIL)
+    announced(rotation, APRIL)
 
     def used(*_: object) -> datetime:
         return APRIL + timedelta(days=6)
@@ -189,6 +209,9 @@ def test_a_customer_who_still_uses_the_old_key_is_warned_once_before_it_ends(
     assert rotation.run(APRIL + timedelta(days=6)) == RotationSummary()
     assert rotation.run(APRIL + timedelta(days=8)) == RotationSummary(warned=2)
     assert rotation.run(APRIL + timedelta(days=9)) == RotationSummary()
+    warnings = [notice.body for notice in announced(rotation, APRIL + timedelta(days=9))]
+    for environment in Environment:  # each names the host at which its key is fetched
+        assert sum(f"POST {PUBLIC_URLS.of(environment)}{PATH}" in body for body in warnings) == 1
 
 
 def test_a_store_that_is_away_is_an_outage() -> None:

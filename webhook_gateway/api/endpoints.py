@@ -22,7 +22,7 @@ from webhook_gateway.api import models, serializers
 from webhook_gateway.api.reference import PAGE_HEADERS, field_map_page
 from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.downloads import download
-from webhook_gateway.http.parameters import check_not_speculative, client_address
+from webhook_gateway.http.parameters import check_not_speculative
 from webhook_gateway.services.keys import KeyService, S3KeyService
 from webhook_gateway.services.load_actions import Actions
 from webhook_gateway.services.load_queries import MAX_PAGE_SIZE, Scope, Status
@@ -97,8 +97,7 @@ class Endpoints:
 
         def respond(request: Request, options: Options) -> Response:
             now = self.clock()
-            key = self.authenticator.authenticate(options, client_address(request), now)
-            request.state.days_remaining = key.days_remaining(now)
+            key = self.authenticator.authenticate(options, request, now)
             result = handler(Caller(request=request, options=options, key=key, now=now))
             if isinstance(result, Response):
                 return result

@@ -5,14 +5,17 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
+from alumniq_pipelines.core.loads.target import Environment
 from webhook_gateway.api import models
 from webhook_gateway.api.operations import JOB, OPERATIONS, Operation, Parameter
 from webhook_gateway.api.serializers import BASE
+from webhook_gateway.http.errors import ERROR_CODES
 
 ERROR_DESCRIPTIONS = {
     400: "A parameter or option is missing or cannot be used",
     401: "The API key is missing or not valid",
-    403: "The API key does not allow this, because it is limited to some jobs",
+    403: "The API key is limited to other jobs, or is for the address of the other environment",
     404: "Not found",
     409: "The current state of the load, notification or key does not allow this",
     413: "The request body is too large",
@@ -20,7 +23,7 @@ ERROR_DESCRIPTIONS = {
     429: "Too many requests: try again after the seconds in Retry-After",
     503: "Service temporarily unavailable: try again after the seconds in Retry-After",
 }
-COMMON_ERROR_CODES = (401, 429, 503)
+COMMON_ERROR_CODES = (401, 403, 429, 503)
 REFERENCE = "#/components/schemas/{model}"
 
 JOB_ID_PATTERN = "^[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{16}$"
@@ -82,8 +85,8 @@ RECEIPT_SCHEMA = {
 }
 
 
-def document(server: str) -> dict[str, Any]:
-    """Build the document for the API at a server's URL."""
+def document(public_urls: PublicUrls, environment: Environment | None = None) -> dict[str, Any]:
+    """Build the document of the API: for one environment, or for each, with its server."""
     model_types: list[type[BaseModel]] = [models.Errors]
     model_types += [
         operation.response
@@ -105,7 +108,7 @@ def document(server: str) -> dict[str, Any]:
             "version": "1",
             "description": "Load files from your bucket and follow the progress of each load.",
         },
-        "servers": [{"url": server}],
+        "servers": _servers(public_urls, environment),
         "security": [{"bearer": []}, {"apikey": []}],
         "paths": paths,
         "components": {
@@ -121,6 +124,19 @@ def document(server: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _servers(public_urls: PublicUrls, environment: Environment | None) -> list[dict[str, str]]:
+    if public_urls.is_shared:
+        return [{"url": public_urls.production}]
+    # A program made from the document uses the first.
+    environments = (
+        (Environment.PRODUCTION, Environment.QA) if environment is None else (environment,)
+    )
+    return [
+        {"url": public_urls.of(environment), "description": f"for {environment} keys"}
+        for environment in environments
+    ]
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
@@ -170,8 +186,19 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 def _error_responses(*statuses: int) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": REFERENCE.format(model="Errors")}}}
+    headers = {
+        ERROR_CODES: {
+            "description": "The codes of the problems, for programs; separated by commas.",
+            "schema": {"type": "string"},
+            "example": "wrong-host",
+        }
+    }
     return {
-        str(status): {"description": ERROR_DESCRIPTIONS[status], "content": content}
+        str(status): {
+            "description": ERROR_DESCRIPTIONS[status],
+            "headers": headers,
+            "content": content,
+        }
         for status in sorted(statuses)
     }
 
@@ -199,6 +226,6 @@ def _webhook() -> dict[str, Any]:
                 "description": "OK: the file was found and its load is queued",
                 "content": {"application/json": {"schema": RECEIPT_SCHEMA}},
             },
-            **_error_responses(*COMMON_ERROR_CODES, 400, 403, 404, 413, 422),
+            **_error_responses(*COMMON_ERROR_CODES, 400, 404, 413, 422),
         },
     }

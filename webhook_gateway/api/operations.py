@@ -78,7 +78,7 @@ OPERATIONS: Sequence[Operation] = (
         summary="Get a job's field map as a Frictionless Data Resource",
         response="application/json",
         parameters=(JOB,),
-        error_codes=(400, 403, 404),
+        error_codes=(400, 404),
     ),
     Operation(
         method="GET",
@@ -87,7 +87,7 @@ OPERATIONS: Sequence[Operation] = (
         summary="Show a job's field map as a page",
         response="text/html",
         parameters=(JOB,),
-        error_codes=(400, 403, 404),
+        error_codes=(400, 404),
     ),
     Operation(
         method="GET",
@@ -96,7 +96,7 @@ OPERATIONS: Sequence[Operation] = (
         summary="Get a template for a job's file: header and sample rows",
         response="text/csv",
         parameters=(JOB,),
-        error_codes=(400, 403, 404),
+        error_codes=(400, 404),
     ),
     Operation(
         method="GET",
@@ -137,7 +137,7 @@ OPERATIONS: Sequence[Operation] = (
                 schema={"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
             ),
         ),
-        error_codes=(400, 403),
+        error_codes=(400,),
     ),
     Operation(
         method="GET",
@@ -262,6 +262,6 @@ OPERATIONS: Sequence[Operation] = (
                 schema=TEXT,
             ),
         ),
-        error_codes=(400, 403, 404),
+        error_codes=(400, 404),
     ),
 )

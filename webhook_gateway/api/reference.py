@@ -40,8 +40,12 @@ class Section:
     described: dict[str, Any]
 
 
-def reference(document: dict[str, Any]) -> HTMLResponse:
-    """Render the OpenAPI document, with forms to try the operations that change nothing."""
+def reference(document: dict[str, Any], forms_at: str = "") -> HTMLResponse:
+    """Render the OpenAPI document, with forms to try the operations that change nothing.
+
+    Or with a link to the reference that has them: a key that is sent by a form becomes part of a
+    URL, so only keys of QA should be, and they are refused at the host of production.
+    """
     sections: Sequence[Section] = [
         Section(method.upper(), path, described)
         for path, methods in document["paths"].items()
@@ -50,6 +54,7 @@ def reference(document: dict[str, Any]) -> HTMLResponse:
     return _page(
         "reference.html",
         document=document,
+        forms_at=forms_at,
         sections=sections,
         schemas=document["components"]["schemas"],
     )

@@ -2,31 +2,44 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
+from alumniq_pipelines.core.loads.target import Environment
 from webhook_gateway.api.endpoints import Endpoints
 from webhook_gateway.api.openapi import document
 from webhook_gateway.api.operations import OPERATIONS
 from webhook_gateway.api.reference import PAGE_HEADERS, reference
 from webhook_gateway.api.serializers import BASE
+from webhook_gateway.http.parameters import host_name
 
 
-def api_routes(endpoints: Endpoints, server: str) -> Sequence[Route]:
+def api_routes(endpoints: Endpoints, public_urls: PublicUrls) -> Sequence[Route]:
     """Return the routes; the document and the reference require no key."""
-    openapi_document = cache(lambda: document(server))
-    # The text is cached, not the response: compression changes the headers of a response in place.
-    reference_page = cache(lambda: bytes(reference(openapi_document()).body))
+
+    @cache
+    def openapi_document(environment: Environment | None) -> dict[str, Any]:
+        return document(public_urls, environment)
+
+    @cache
+    def reference_page(environment: Environment | None) -> bytes:
+        # The text is cached, not the response: compression changes a response's headers in place.
+        forms_at = public_urls.qa if environment is Environment.PRODUCTION else ""
+        return bytes(reference(openapi_document(environment), forms_at).body)
+
+    def environment_at(request: Request) -> Environment | None:
+        return public_urls.environment_at(host_name(request))
 
     async def openapi(request: Request) -> Response:
-        del request
-        return JSONResponse(openapi_document())
+        return JSONResponse(openapi_document(environment_at(request)))
 
     async def show_reference(request: Request) -> Response:
         request.state.headers = PAGE_HEADERS
-        return HTMLResponse(reference_page())
+        return HTMLResponse(reference_page(environment_at(request)))
 
     return [
         Route("/api/", show_reference),

@@ -17,11 +17,15 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 30
 
+ERROR_CODES = "x-error-codes"
+"""The header with the codes of the problems, whose texts may change; the body is the contract's."""
+
 STATUS: Mapping[type[RequestProblem], int] = {
     problems.UnknownJob: 400,
     problems.MissingOption: 400,
     problems.MissingKey: 401,
     problems.RefusedKey: 401,
+    problems.WrongHost: 403,
     filename.UnusableFilename: 400,
     filename.FileNotInBucket: 400,
     filename.FileArchivedByStore: 400,
@@ -74,8 +78,13 @@ def status_of(problem: type[RequestProblem]) -> int:
 def error_response(
     *all_problems: Problem, status: int, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Build an error response in the format of the contract."""
-    return JSONResponse({"errors": [str(problem) for problem in all_problems]}, status, headers)
+    """Build an error response in the format of the contract, with the codes for programs."""
+    codes = ", ".join(dict.fromkeys(problem.code for problem in all_problems))
+    return JSONResponse(
+        {"errors": [str(problem) for problem in all_problems]},
+        status,
+        {ERROR_CODES: codes, **(headers or {})},
+    )
 
 
 def request_error_response(all_problems: Sequence[RequestProblem]) -> JSONResponse:

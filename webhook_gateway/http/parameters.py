@@ -1,4 +1,4 @@
-"""Facts about a request: its client address, its options in headers, whether it is speculative."""
+"""Facts about a request: whom it is from and to, its options in headers, if it is speculative."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -40,6 +40,15 @@ def check_not_speculative(request: Request) -> None:
 def client_address(request: Request) -> str:
     """Return the client address as determined by uvicorn and its trusted proxies."""
     return request.client.host if request.client else ""
+
+
+def host_name(request: Request) -> str:
+    """Return the host that the request is for, as its client named it; empty if it named none.
+
+    It is a claim of the client: choose among our own URLs by it, and make none from it. Headers of
+    proxies, such as X-Forwarded-Host, are no part of it, whoever sends them.
+    """
+    return request.headers.get("host", "")
 
 
 def header_options(request: Request) -> Pairs:

@@ -16,7 +16,7 @@ from alumniq_pipelines.core.problems.request import BodyTooLarge, RequestProblem
 from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.batch_executor import MAX_BATCH_SIZE, BatchExecutor
 from webhook_gateway.http.claim import Claim
-from webhook_gateway.http.parameters import client_address, header_options
+from webhook_gateway.http.parameters import header_options
 from webhook_gateway.http.request_body import read_pairs
 from webhook_gateway.services.intake import Intake
 from webhook_gateway.services.options import Options, Pairs, options_from
@@ -90,8 +90,7 @@ class Webhook:
                     continue
                 request, options, now = call.request, call.options, self.clock()
                 try:
-                    key = self.authenticator.authenticate(options, client_address(request), now)
-                    request.state.days_remaining = key.days_remaining(now)
+                    key = self.authenticator.authenticate(options, request, now)
                     read.append(self.intake.read(key, request.path_params["job"], options))
                 except Exception as error:  # noqa: BLE001 - raised again where this one call is awaited
                     read.append(error)

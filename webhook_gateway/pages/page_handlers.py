@@ -17,7 +17,6 @@ from alumniq_pipelines.core.problems.problem import OutageProblem, Problem, caus
 from alumniq_pipelines.core.problems.request import RequestProblem, UnknownAddress
 from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.errors import retry_after, status_of
-from webhook_gateway.http.parameters import client_address
 from webhook_gateway.pages.forms import (
     FORM_SECONDS,
     MAX_FORM_BYTES,
@@ -172,7 +171,7 @@ class PageGuard:
         """Return the visit of a request; None without a valid session."""
         now = self.clock()
         token = request.cookies.get(SESSION_COOKIE, "")
-        session = self.authenticator.session(token, client_address(request), now)
+        session = self.authenticator.session(token, request, now)
         return (
             None
             if session is None

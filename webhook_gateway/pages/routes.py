@@ -42,7 +42,7 @@ def page_routes(
     clock: Callable[[], datetime],
 ) -> list[BaseRoute]:
     """Return the routes of all pages."""
-    ledger = status.ledger
+    ledger, public_urls = status.ledger, settings.public_urls
     layout = Layout()
     guard = PageGuard(
         authenticator=authenticator,
@@ -60,21 +60,21 @@ def page_routes(
         device_checks=PasswordCheckLimiter(at_once=1, waiting=2),
         devices=DeviceCookies(lambda: open_cipher(settings)),
         clock=clock,
-        is_https=settings.gateway_url.startswith("https:"),
+        public_urls=public_urls,
         staff_over_http=settings.staff_over_http,
     )
     webhook_pages = WebhookPages(
         guard=guard,
         status=status,
         upload_service=UploadService(ledger, buckets, status),
-        onboarding=Onboarding(ledger, buckets),
-        base_url=settings.gateway_url,
+        onboarding=Onboarding(ledger, buckets, public_urls),
+        public_urls=public_urls,
     )
     load_pages = LoadPages(
         guard=guard,
         ledger=ledger,
         status=status,
-        actions=Actions(ledger, status, settings.gateway_url),
+        actions=Actions(ledger, status, public_urls),
         reports=reports,
     )
     return _route_table(

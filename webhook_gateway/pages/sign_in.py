@@ -10,13 +10,15 @@ from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.passwords import verify_password
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.access.session import LIFETIME
 from alumniq_pipelines.core.problems.api import TooManyRequests
 from alumniq_pipelines.core.problems.page import PlainHttpSignIn, SignInRefused
 from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.problems.request import WrongHost
 from webhook_gateway.http.authentication import Authenticator, is_allowed_from
 from webhook_gateway.http.devices import DEVICE_COOKIE, DEVICE_LIFETIME, DeviceCookies
-from webhook_gateway.http.parameters import client_address
+from webhook_gateway.http.parameters import client_address, host_name
 from webhook_gateway.http.rate_limit import RateLimit
 from webhook_gateway.http.sign_in_limits import PasswordCheckLimiter, SignInLimits, network_of
 from webhook_gateway.pages.forms import Form, safe_redirect_path
@@ -33,7 +35,7 @@ THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInPages:
-    """The handlers of these pages. `is_https` is about the public URL of the installation."""
+    """The handlers of these pages."""
 
     ledger: Ledger
     layout: Layout
@@ -44,14 +46,14 @@ class SignInPages:
     device_checks: PasswordCheckLimiter
     devices: DeviceCookies
     clock: Callable[[], datetime]
-    is_https: bool
+    public_urls: PublicUrls
     staff_over_http: bool
 
     def start(self, request: Request, form: Form) -> Response:
         """Redirect to the first page for this user."""
         del form
         token = request.cookies.get(SESSION_COOKIE, "")
-        session = self.authenticator.session(token, client_address(request), self.clock())
+        session = self.authenticator.session(token, request, self.clock())
         if session is None:
             return RedirectResponse("/sign-in", 303)
         return RedirectResponse("/staff" if session.staff else "/webhooks", 303)
@@ -72,7 +74,7 @@ class SignInPages:
             raise PlainHttpSignIn
         if seconds := self.rate_limit.wait(network_of(address)):
             raise TooManyRequests(math.ceil(seconds))
-        token = self._token(form, address, self._device(request, form))
+        token = self._token(form, request, self._device(request, form))
         if token is None:
             return self._form_page(request, next_path, is_refused=True)
         response = RedirectResponse(next_path, 303)
@@ -113,8 +115,12 @@ class SignInPages:
             return None
         return cookie
 
-    def _token(self, form: Form, address: str, device: str | None) -> str | None:
-        """Start a session and return its token; None if the credentials are wrong."""
+    def _token(self, form: Form, request: Request, device: str | None) -> str | None:
+        """Start a session and return its token; None if the credentials are wrong.
+
+        Raises TooManyRequests, and WrongHost if the key is for the other environment's host.
+        """
+        address = client_address(request)
         credentials = form["key"] or form["name"] + form["password"]
         if not credentials or len(credentials) > MAX_CHARACTERS:
             return None
@@ -123,23 +129,27 @@ class SignInPages:
             raise TooManyRequests(math.ceil(seconds))
         try:
             if account is None:
-                token = self._token_of_customer(form["key"], address)
+                token = self._token_of_customer(form["key"], request)
             else:
                 checks = self.checks if device is None else self.device_checks
                 token = self._token_of_staff(account, form["password"], checks)
-        except Problem:  # the credentials were not checked
+        except Problem:  # the credentials were not checked, or are valid at another host
             self.limits.cancel_attempt(account, address, device)
             raise
         if token is not None:
             self.limits.record_success(account, address, device)
         return token
 
-    def _token_of_customer(self, key: str, address: str) -> str | None:
+    def _token_of_customer(self, key: str, request: Request) -> str | None:
         now = self.clock()
         try:
-            found = self.authenticator.authenticate(Options({Option.API_KEY: key}), address, now)
-        except RequestRefused:
-            return None
+            found = self.authenticator.authenticate(Options({Option.API_KEY: key}), request, now)
+        except RequestRefused as refusal:
+            match refusal.problems:
+                case (WrongHost() as problem,):
+                    raise problem from None
+                case _:
+                    return None
         return self.ledger.sessions.begin_with_key(found, now)
 
     def _token_of_staff(self, name: str, password: str, checks: PasswordCheckLimiter) -> str | None:
@@ -156,7 +166,13 @@ class SignInPages:
 
     def _is_secure(self, request: Request) -> bool:
         """Return whether to restrict cookies to https; trusted proxies report the scheme."""
-        return self.is_https or request.scope["scheme"] == "https"
+        if request.scope["scheme"] == "https":
+            return True
+        environment = self.public_urls.environment_at(host_name(request))
+        url = (
+            self.public_urls.production if environment is None else self.public_urls.of(environment)
+        )
+        return url.startswith("https:")
 
     def _is_safe_for_staff(self, request: Request) -> bool:
         """Return whether staff may sign in: over https, locally, or if settings allow http."""
@@ -167,6 +183,7 @@ class SignInPages:
     def _form_page(self, request: Request, next_path: str, *, is_refused: bool = False) -> Response:
         context = {
             "next_path": next_path,
+            "served": self.public_urls.environment_at(host_name(request)),
             "problem": SignInRefused() if is_refused else None,
             "staff_problem": None if self._is_safe_for_staff(request) else PlainHttpSignIn(),
         }

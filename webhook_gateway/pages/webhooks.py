@@ -7,6 +7,7 @@ from shutil import copyfileobj
 
 from starlette.responses import RedirectResponse, Response
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.bucket import folder_of
 from alumniq_pipelines.core.problems.page import NoFileChosen
 from alumniq_pipelines.core.shell import curl_post, powershell_post
@@ -34,16 +35,17 @@ class WebhookPages:
     status: Status
     upload_service: UploadService
     onboarding: Onboarding
-    base_url: str
+    public_urls: PublicUrls
 
     def index(self, visit: Visit) -> Response:
         """List the jobs with their commands, last load and next due time."""
         jobs = self.status.jobs(visit.scope, visit.now)
+        url = self.public_urls.of(visit.scope.environment)
         return self.guard.page(
             visit,
             "webhooks.html",
             "webhooks",
-            commands=[command(job, self.base_url) for job in jobs],
+            commands=[command(job, url) for job in jobs],
             folder=folder_of(visit.scope.environment),
         )
 

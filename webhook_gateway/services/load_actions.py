@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.notifications.notification import Notification
 from alumniq_pipelines.core.problems.api import NoSuchNotification, NotRepeatable
@@ -22,7 +23,7 @@ class Actions:
 
     ledger: Ledger
     status: Status
-    gateway_url: str
+    public_urls: PublicUrls
 
     def cancel(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
         """Cancel a load that is not finished and notify its recipients.
@@ -31,7 +32,7 @@ class Actions:
         """
         load = self.status.known_load(scope, job_id)
         return load_actions.cancel(
-            self.ledger, load.job_id, actor, now, gateway_url=self.gateway_url
+            self.ledger, load.job_id, actor, now, public_urls=self.public_urls
         )
 
     def approve(self, scope: Scope, job_id: str, reason: str, now: datetime, *, actor: str) -> Load:
@@ -43,7 +44,7 @@ class Actions:
         """End a held load as failed; raises NotHeld and ReasonMissing."""
         load = self.status.known_load(scope, job_id)
         return load_actions.discard(
-            self.ledger, load.job_id, reason, actor, now, gateway_url=self.gateway_url
+            self.ledger, load.job_id, reason, actor, now, public_urls=self.public_urls
         )
 
     def repeat(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.bucket import Buckets, folder_of
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.target import Environment
@@ -30,6 +31,7 @@ class Onboarding:
 
     ledger: Ledger
     buckets: Buckets
+    public_urls: PublicUrls
 
     def steps(self, scope: Scope, now: datetime) -> Sequence[Step]:
         """List the steps in the order in which to do them."""
@@ -81,12 +83,17 @@ class Onboarding:
             steps.append(
                 Step(
                     "Get a production API key",
-                    "Ask us for it once QA works. In your script, only the key and the folder "
-                    "change.",
+                    f"Ask us for it once QA works. In your script, only {self._what_changes()}.",
                     any(key.environment is Environment.PRODUCTION for key in keys),
                 )
             )
         return steps
+
+    def _what_changes(self) -> str:
+        """Return what differs between a script for QA and one for production."""
+        if self.public_urls.is_shared:
+            return "the key and the folder change"
+        return f"the key, the folder and the address change: it is {self.public_urls.production}"
 
     def _has_notified(self, loads: Sequence[Load]) -> bool:
         """Return whether the customer received a notification; those to staff do not count."""

@@ -60,6 +60,8 @@ def demo_settings(folder: Path) -> Settings:
         dagster_host="127.0.0.1",
         dagster_port=dagster_port,
         public_url=f"http://127.0.0.1:{gateway_port}",
+        # A blank, since its programs ignore an empty variable, and would find that of a .env file.
+        qa_public_url=" ",
     )
 
 

@@ -1,5 +1,6 @@
 """The notices about a load that is held: to its customer, and to the staff who decide on it."""
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.diff import format_changes
 from alumniq_pipelines.core.loads.hold import Hold, commands
 from alumniq_pipelines.core.loads.load import Load
@@ -8,6 +9,7 @@ from alumniq_pipelines.core.notifications.load_outcome import (
     feed_label,
     format_counts,
     load_details,
+    page_line,
 )
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.notifications.staff import Staff
@@ -16,15 +18,16 @@ from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 
 
 def held_notices(
-    load: Load, hold: Hold, staff: Staff, gateway_url: str, live: LiveData
+    load: Load, hold: Hold, staff: Staff, public_urls: PublicUrls, live: LiveData
 ) -> tuple[Notice, ...]:
     """Return the notices that a load is held: a mail to each address of its customer, and staff's.
 
     There is no callback: the contract has exactly one, with the outcome, which follows. `live` is
     what the customer's readers see meanwhile.
     """
-    page = f"Page: {gateway_url}/loads/{load.job_id}\n"
-    text = _customer_text(load, hold, live) + page
+    text = _customer_text(load, hold, live)
+    text += page_line(load, public_urls.of(load.target.environment))
+    staff_text = _staff_text(load, hold) + page_line(load, public_urls.staff)
     return (
         *(
             Notice(
@@ -36,7 +39,7 @@ def held_notices(
             )
             for address in addresses_in(load.request.notify_email)
         ),
-        *staff.notices(f"Held: {feed_label(load)}", _staff_text(load, hold) + page),
+        *staff.notices(f"Held: {feed_label(load)}", staff_text),
     )
 
 

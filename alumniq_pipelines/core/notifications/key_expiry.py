@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alumniq_pipelines.core.access.api_keys import OVERLAP, ApiKey
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.monitoring.incident import Condition, Kind
 from alumniq_pipelines.core.notifications.email_addresses import addresses_in
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
@@ -59,24 +60,25 @@ def expiry_condition(key: ApiKey, days: int) -> Condition:
     )
 
 
-def expiry_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ...]:
+def expiry_notices(key: ApiKey, days: int, public_urls: PublicUrls) -> tuple[Notice, ...]:
     """Return the mails to the key's owner; none where no address is known."""
     if key.replaced_by is not None:
-        return _replaced_notices(key, days, gateway_url)
+        return _replaced_notices(key, days, public_urls)
+    url = public_urls.of(key.environment)
     subject = f"Your API key expires in {_days(days)} ({key.customer}, {key.environment})"
     text = (
         f"The API key that begins with {key.prefix} expires "
         f"{key.expires_at:%Y-%m-%d %H:%M} UTC. After that, calls with it are refused.\n\n"
         "What to do: exchange it for a new one now. The old one keeps working for "
         f"{OVERLAP.days} days, or until it expires if that is sooner:\n\n"
-        f"Call: GET {gateway_url}/api/v1/index.cfm/exchange?emailaddress=YOU&apikey=KEY\n"
+        f"Call: GET {url}/api/v1/index.cfm/exchange?emailaddress=YOU&apikey=KEY\n"
         f"Key: {key.prefix}…\n"
         f"Environment: {key.environment}\n"
     )
     return owner_notices(key.email, subject, text)
 
 
-def _replaced_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ...]:
+def _replaced_notices(key: ApiKey, days: int, public_urls: PublicUrls) -> tuple[Notice, ...]:
     subject = f"Your replaced API key expires in {_days(days)} ({key.customer}, {key.environment})"
     text = (
         f"The API key that begins with {key.prefix} was replaced by {key.replaced_by}… and expires "
@@ -85,7 +87,7 @@ def _replaced_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice,
         "What to do: put the new key everywhere the old one is used. If you do not have the new "
         "key, because the response to the exchange was lost, sign in with the old one, revoke the "
         "new one on the API keys page, and make another there.\n\n"
-        f"Page: {gateway_url}/keys\n"
+        f"Page: {public_urls.of(key.environment)}/keys\n"
         f"Key: {key.prefix}…\n"
         f"Replaced by: {key.replaced_by}…\n"
         f"Environment: {key.environment}\n"

@@ -7,6 +7,7 @@ layout of `text.py`; its HTML part is laid out from that text, so the two never 
 import json
 from collections.abc import Sequence
 
+from alumniq_pipelines.core.access.public_urls import NO_PUBLIC_URLS, PublicUrls
 from alumniq_pipelines.core.loads.check_result import Counts, format_warnings
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
@@ -31,7 +32,7 @@ def notices_for(
     attempts: Sequence[AttemptRecord] = (),
     staff: Staff = NO_STAFF,
     heartbeat_url: str = "",
-    gateway_url: str = "",
+    public_urls: PublicUrls = NO_PUBLIC_URLS,
     live: LiveData | None = None,
     live_job_id: JobId | None = None,
 ) -> tuple[Notice, ...]:
@@ -39,7 +40,8 @@ def notices_for(
 
     A callback where a URL was given, one mail per address that was given, a notice to staff where
     the fault is ours, with the `attempts`, and the heartbeat of the target's watch.
-    Mail links to the load's page at the gateway. Of a failed load it also says what is `live`
+    A customer's mail links to the load's page at the host of its environment, a notice to staff to
+    the one where staff sign in. Of a failed load it also says what is `live`
     meanwhile, unless that is None because it is not known; of a superseded one, as which load its
     file is live.
     """
@@ -48,18 +50,24 @@ def notices_for(
     if load.request.notify_webhook:
         url, body = load.request.notify_webhook, callback_body(load, outcome)
         notices.append(Notice(Channel.CALLBACK, url, body, audience=Audience.CUSTOMER))
-    page = f"Page: {gateway_url}/loads/{load.job_id}\n" if gateway_url else ""
     subject = f"{_headline(load, outcome)}: {feed_label(load)}"
-    text = _mail_text(load, outcome, live, live_job_id, ours=ours) + page
+    text = _mail_text(load, outcome, live, live_job_id, ours=ours)
+    text += page_line(load, public_urls.of(load.target.environment))
     notices += [
         Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
         for address in addresses_in(load.request.notify_email)
     ]
     if ours:
-        notices += staff.notices(subject, _staff_text(load, outcome, attempts) + page)
+        staff_text = _staff_text(load, outcome, attempts) + page_line(load, public_urls.staff)
+        notices += staff.notices(subject, staff_text)
     if load.request.dry_run:  # a dry run does not show that the feed works
         return tuple(notices)
     return (*notices, *signal_notices(heartbeat_url, signal_of(outcome.state)))
+
+
+def page_line(load: Load, url: str) -> str:
+    """Return the line of a message with the load's page at a host; empty without a host."""
+    return f"Page: {url}/loads/{load.job_id}\n" if url else ""
 
 
 def callback_body(load: Load, outcome: Outcome) -> str:

@@ -54,6 +54,20 @@ class RefusedKey(RequestProblem):
         )
 
 
+class WrongHost(RequestProblem):
+    """The API key is for another address."""
+
+    code = "wrong-host"
+
+    def __init__(self, environment: str, url: str) -> None:
+        """Take the environment of the key, and the URL at which it is valid."""
+        super().__init__(
+            f"The API key is for {environment}, which has an address of its own.",
+            f"With this key, use {url}. At this address, use a key for the other environment.",
+        )
+        self.url = url
+
+
 class UnusableNotifyEmail(RequestProblem):
     """An e-mail address for notifications is not valid."""
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.key_notices import KeyExpiryNotices
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.notifications.key_expiry import expiry_condition, expiry_notices
 from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.settings import Settings
@@ -27,14 +28,16 @@ def key_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def key_notices(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
         enqueued = enqueue_expiry_notices(
-            ledger, staff_of(settings), settings.gateway_url, datetime.now(UTC)
+            ledger, staff_of(settings), settings.public_urls, datetime.now(UTC)
         )
         return dg.SkipReason(f"{enqueued} expiry warnings queued.")
 
     return key_notices
 
 
-def enqueue_expiry_notices(ledger: Ledger, staff: Staff, gateway_url: str, now: datetime) -> int:
+def enqueue_expiry_notices(
+    ledger: Ledger, staff: Staff, public_urls: PublicUrls, now: datetime
+) -> int:
     """Enqueue the expiry notices that are due, and return how many; harmless to repeat."""
     notices = KeyExpiryNotices(ledger.database, ledger.keys)
     enqueued = 0
@@ -44,7 +47,7 @@ def enqueue_expiry_notices(ledger: Ledger, staff: Staff, gateway_url: str, now: 
         condition = expiry_condition(key, days_left)
         text = f"{condition.detail}\n\nWhat to do: {condition.advice}\n"
         all_notices = (
-            *expiry_notices(key, days_left, gateway_url),
+            *expiry_notices(key, days_left, public_urls),
             *staff.notices(condition.title, text),
         )
         enqueued += notices.enqueue(key, days, condition, all_notices, now)

@@ -25,7 +25,7 @@ def hold_sensor(settings: Settings) -> dg.SensorDefinition:
         ),
     )
     def holds(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
-        due = end_due_holds(ledger, datetime.now(UTC), gateway_url=settings.gateway_url)
+        due = end_due_holds(ledger, datetime.now(UTC), public_urls=settings.public_urls)
         decided = Counter(decision for _, decision in due)
         summary = ", ".join(f"{count} {decision}" for decision, count in decided.items())
         return dg.SkipReason(f"Held loads: {summary or 'nothing to do'}.")

@@ -50,7 +50,7 @@ class RunReconciler:
             open_warehouse=lambda: open_warehouse(self.settings),
             clock=lambda: datetime.now(UTC),
             retry_wait=timedelta(seconds=self.settings.retry_seconds),
-            gateway_url=self.settings.gateway_url,
+            public_urls=self.settings.public_urls,
             staff=staff_of(self.settings),
         )
 

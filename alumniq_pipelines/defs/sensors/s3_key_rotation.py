@@ -42,7 +42,10 @@ def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
                     None if secret is None else secret.get_secret_value(),
                 )
                 cipher = open_cipher(settings)
-                done = S3KeyRotation(ledger, store, cipher).run(datetime.now(UTC))
+                rotation = S3KeyRotation(
+                    ledger=ledger, store=store, cipher=cipher, public_urls=settings.public_urls
+                )
+                done = rotation.run(datetime.now(UTC))
                 return dg.SkipReason(
                     f"S3 keys: {done.made} created, {done.warned} warned about, {done.ended} ended."
                 )

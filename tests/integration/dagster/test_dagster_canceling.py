@@ -6,6 +6,7 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.run_coordinator import QueuedRunCoordinator
 
+from alumniq_pipelines.core.access.public_urls import NO_PUBLIC_URLS
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("quick_ticks")
 
 def cancel(installation: Installation, load: Load) -> Load:
     return load_actions.cancel(
-        installation.ledger, load.job_id, "ada", datetime.now(UTC), gateway_url=""
+        installation.ledger, load.job_id, "ada", datetime.now(UTC), public_urls=NO_PUBLIC_URLS
     )
 
 

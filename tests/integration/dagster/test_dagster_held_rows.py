@@ -84,7 +84,7 @@ def test_rows_held_by_an_earlier_release_go_once_the_load_has_its_outcome(
     rows.rename(installation.settings.archive_dir / old_held_name(held.job_id))
     prune(archive, ledger, warehouse, MONTH, now() + timedelta(days=2), MONTH)
     assert list(archive.list_files(HELD))
-    url = installation.settings.gateway_url
-    load_actions.discard(ledger, held.job_id, "A test export.", "ada", now(), gateway_url=url)
+    urls = installation.settings.public_urls
+    load_actions.discard(ledger, held.job_id, "A test export.", "ada", now(), public_urls=urls)
     prune(archive, ledger, warehouse, MONTH, now(), MONTH)
     assert not list(archive.list_files(HELD))

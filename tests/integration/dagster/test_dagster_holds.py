@@ -61,16 +61,16 @@ def notices_of(installation: Installation, load: Load) -> list[str]:
 
 
 def discard(installation: Installation, load: Load, reason: str) -> None:
-    url = installation.settings.gateway_url
-    load_actions.discard(installation.ledger, load.job_id, reason, "ada", now(), gateway_url=url)
+    urls = installation.settings.public_urls
+    load_actions.discard(installation.ledger, load.job_id, reason, "ada", now(), public_urls=urls)
 
 
 def decided(installation: Installation, at: datetime) -> list[Decision]:
     """End the holds that are due, as the sensor would, and return the decisions."""
-    url = installation.settings.gateway_url
+    urls = installation.settings.public_urls
     return [
         decision
-        for _, decision in load_actions.end_due_holds(installation.ledger, at, gateway_url=url)
+        for _, decision in load_actions.end_due_holds(installation.ledger, at, public_urls=urls)
     ]
 
 

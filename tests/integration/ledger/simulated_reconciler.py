@@ -11,7 +11,7 @@ from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.reconciliation import Run, RunState
 from alumniq_pipelines.services.reconciliation import FAILED, LoadReconciler
 from tests.integration.ledger.pausing import Pause, Steps, in_steps, paused
-from tests.integration.ledger.simulation import GATEWAY, Simulation
+from tests.integration.ledger.simulation import PUBLIC_URLS, Simulation
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SimulatedReconciler:
             open_warehouse=lambda: paused(system.warehouse, pause),
             clock=lambda: system.now,
             retry_wait=timedelta(seconds=30),
-            gateway_url=GATEWAY,
+            public_urls=PUBLIC_URLS,
         )
         assert FAILED not in reconciler.reconcile()
 

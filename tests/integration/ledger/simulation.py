@@ -15,6 +15,7 @@ from pathlib import Path
 from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import CheckResult
 from alumniq_pipelines.core.loads.diff import Changes
@@ -62,7 +63,7 @@ from tests.integration.ledger.pausing import Steps
 from tests.integration.ledger.simulated_files import THRESHOLDS, File, Kind, held_rows
 from tests.memory_warehouse import MemoryWarehouse, Publication
 
-GATEWAY = "https://feeds.example.edu"
+PUBLIC_URLS = PublicUrls.shared("https://feeds.example.edu")
 
 UNTIL_CLAIMED = 0
 """Instead of a number of steps: until the worker may move the pointer, the most delicate moment."""
@@ -113,7 +114,7 @@ class Simulation:
             archive=FolderArchive(self.folder / "archive"),
             clock=lambda: self.now,
             log=logging.getLogger(__name__),
-            gateway_url=GATEWAY,
+            public_urls=PUBLIC_URLS,
         )
 
     def load(self, job_id: JobId) -> Load:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from alumniq_pipelines.adapters.ledger import tables
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.public_urls import NO_PUBLIC_URLS
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.load import Load, LoadState
@@ -20,7 +21,7 @@ LATER = NOW + timedelta(minutes=5)
 
 
 def cancel(ledger: Ledger, load: Load) -> Load:
-    return load_actions.cancel(ledger, load.job_id, "ada", LATER, gateway_url="")
+    return load_actions.cancel(ledger, load.job_id, "ada", LATER, public_urls=NO_PUBLIC_URLS)
 
 
 def audited(ledger: Ledger, subject: str) -> list[tuple[str, str]]:

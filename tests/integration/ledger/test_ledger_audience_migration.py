@@ -10,6 +10,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.schema_upgrade import alembic_config
 from alumniq_pipelines.adapters.ledger.tables import notifications
 from alumniq_pipelines.core.access.api_keys import ApiKey
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.core.loads.target import Environment
@@ -57,7 +58,7 @@ ABOUT_A_LOAD = (
     Notice(Channel.HEARTBEAT, "https://hc-ping.com/s3cret", "", audience=Audience.MONITOR),
 )
 ABOUT_AN_INCIDENT = (
-    *expiry_notices(KEY, 7, "https://feeds.example"),
+    *expiry_notices(KEY, 7, PublicUrls.shared("https://feeds.example")),
     *(mail("ada@iqu.example", subject, Audience.CUSTOMER) for subject in S3_SUBJECTS),
     *STAFF.notices("An API key expires: iqu, qa", "Text."),
     mail("ops@alumniq.example", "3 alarms", Audience.STAFF),

@@ -18,7 +18,7 @@ from alumniq_pipelines.services.load_actions import cancel
 from tests.integration.ledger.conftest import NOW, Accept
 from tests.integration.ledger.simulated_files import FIELD_MAP, File, Kind
 from tests.integration.ledger.simulated_reconciler import SimulatedReconciler
-from tests.integration.ledger.simulation import GATEWAY, SimulatedRun, Simulation
+from tests.integration.ledger.simulation import PUBLIC_URLS, SimulatedRun, Simulation
 
 COUNTS = Counts(10, 9, 1)
 
@@ -50,7 +50,7 @@ def step_until_live(system: Simulation, run: SimulatedRun) -> None:
 
 def try_to_cancel(system: Simulation, load: Load) -> None:
     with suppress(BeingPublished, NotQueued):
-        cancel(system.ledger, load.job_id, "ada", system.now, gateway_url=GATEWAY)
+        cancel(system.ledger, load.job_id, "ada", system.now, public_urls=PUBLIC_URLS)
 
 
 def settle(system: Simulation) -> None:

@@ -45,7 +45,7 @@ from tests.integration.ledger.simulated_files import File, Kind
 from tests.integration.ledger.simulated_reconciler import SimulatedReconciler
 from tests.integration.ledger.simulation import (
     ALL_STEPS,
-    GATEWAY,
+    PUBLIC_URLS,
     UNTIL_CLAIMED,
     SimulatedRun,
     Simulation,
@@ -124,7 +124,7 @@ class LifeOfLoads(RuleBasedStateMachine):
         load = _pick(self._loads(*UNDERWAY_STATES), pick)
         with suppress(BeingPublished):
             load_actions.cancel(
-                self.ledger, load.job_id, "ada", self.system.now, gateway_url=GATEWAY
+                self.ledger, load.job_id, "ada", self.system.now, public_urls=PUBLIC_URLS
             )
             self.checks.canceled.add(load.job_id)
 
@@ -138,7 +138,7 @@ class LifeOfLoads(RuleBasedStateMachine):
                 load_actions.approve(self.ledger, load.job_id, "Yes.", "ada", now)
             else:
                 load_actions.discard(
-                    self.ledger, load.job_id, "No.", "ada", now, gateway_url=GATEWAY
+                    self.ledger, load.job_id, "No.", "ada", now, public_urls=PUBLIC_URLS
                 )
 
     @precondition(lambda self: self._loads())
@@ -233,7 +233,7 @@ class LifeOfLoads(RuleBasedStateMachine):
     def wait(self, wait: timedelta) -> None:
         """Let time pass, and the sensor for holds do its work."""
         self.system.now += wait
-        load_actions.end_due_holds(self.ledger, self.system.now, gateway_url=GATEWAY)
+        load_actions.end_due_holds(self.ledger, self.system.now, public_urls=PUBLIC_URLS)
 
     @rule(is_away=st.sampled_from([False, False, True]))
     def warehouse_outage(self, *, is_away: bool) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.public_urls import NO_PUBLIC_URLS
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import (
     HAND_MADE_TIMEOUT,
@@ -252,7 +253,7 @@ def test_nobody_closes_an_attempt_that_may_be_publishing_unless_it_was_revoked(
     assert not ledger.attempts.close_lost(load.job_id, 1, NOW)
     assert not ledger.loads.end(load.job_id, CANCELED, (), NOW)
     with pytest.raises(BeingPublished):
-        cancel(ledger, load.job_id, "ada", NOW, gateway_url="")
+        cancel(ledger, load.job_id, "ada", NOW, public_urls=NO_PUBLIC_URLS)
     assert ledger.attempts.close_lost(load.job_id, 1, NOW, is_revoked=True)
 
 
@@ -263,7 +264,7 @@ def test_the_run_of_a_canceled_load_is_to_be_stopped_until_it_is(
     request(ledger, requested)
     begin(ledger, running)
     for load in (queued, requested, running):
-        cancel(ledger, load.job_id, "ada", NOW, gateway_url="")
+        cancel(ledger, load.job_id, "ada", NOW, public_urls=NO_PUBLIC_URLS)
     assert numbers(ledger.queue.stopping()) == numbers([requested, running])
     ledger.queue.mark_stopped(requested.job_id)
     assert numbers(ledger.queue.stopping()) == [running.number]

@@ -8,8 +8,10 @@ from rich.console import Console
 from alumniq_pipelines.cli.demo.display import Row, live, table
 from alumniq_pipelines.cli.demo.receiver import run_receiver
 from alumniq_pipelines.cli.demo.stage import clear, demo_settings
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.problems.setup import NotADemoFolder
+from alumniq_pipelines.settings import Settings, child_environment
 
 JOB = "F6494FE4-8642-4F2E-A87DF336916CC246"
 
@@ -23,6 +25,20 @@ def row(state: str, *, is_notified: bool = False) -> Row:
         seconds=9.04,
         is_notified=is_notified,
     )
+
+
+def test_the_demo_has_one_host_whatever_a_dotenv_file_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its programs read that file too, and an empty variable would not count against it."""
+    monkeypatch.chdir(tmp_path)
+    urls = "ALUMNIQ_PUBLIC_URL=https://a.example\nALUMNIQ_QA_PUBLIC_URL=https://qa-a.example\n"
+    (tmp_path / ".env").write_text(urls)
+    settings = demo_settings(tmp_path)
+    for name, value in child_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    own = PublicUrls.shared(f"http://127.0.0.1:{settings.gateway_port}")
+    assert Settings().public_urls == settings.public_urls == own
 
 
 def test_an_empty_folder_becomes_the_demos_and_is_emptied_the_next_time(tmp_path: Path) -> None:

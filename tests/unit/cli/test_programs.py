@@ -7,13 +7,14 @@ import yaml
 
 from alumniq_pipelines.cli.programs import (
     CODE_SERVER,
+    GATEWAY,
     ROLES,
     WEB_SERVER,
     WORKER,
     programs,
     write_workspace,
 )
-from alumniq_pipelines.cli.up import chosen_roles
+from alumniq_pipelines.cli.up import banner_rows, chosen_roles
 from alumniq_pipelines.core.problems.setup import UnknownProgram
 from alumniq_pipelines.settings import REPOSITORY, Settings
 
@@ -54,3 +55,20 @@ def test_an_unknown_program_is_refused_with_those_there_are() -> None:
     assert chosen_roles(Settings(), "") == ROLES
     assert chosen_roles(Settings(), "code, web") == [CODE_SERVER, WEB_SERVER]
     assert WORKER in chosen_roles(Settings(launcher="celery"), "")
+
+
+def test_the_addresses_of_both_hosts_are_shown_if_qa_has_its_own(tmp_path: Path) -> None:
+    production, qa = "https://feeds.example.edu", "https://qa-feeds.example.edu"
+    one, two = (
+        dict(
+            banner_rows(
+                Settings(data_dir=tmp_path, public_url=production, qa_public_url=second), [GATEWAY]
+            )
+        )
+        for second in ("", qa)
+    )
+    path = "/api/v1/index.cfm/webhook/JOB"
+    assert one["Webhooks"] == two["Webhooks"] == f"{production}{path}"
+    assert "QA webhooks" not in one
+    assert two["QA webhooks"] == f"{qa}{path}"
+    assert one["Pages"] == two["Pages"] == f"{production}/"

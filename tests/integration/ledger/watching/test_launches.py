@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import event
 
+from alumniq_pipelines.core.access.public_urls import NO_PUBLIC_URLS
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import Outcome
@@ -85,7 +86,9 @@ def test_the_incident_is_over_when_the_load_was_canceled(
     load = installation.accept(target, DUE)
     fail_launches(installation, load, 3, DUE)
     assert installation.subjects(DUE + MINUTE) == ["Staff: Loads do not start"]
-    load_actions.cancel(installation.ledger, load.job_id, "ada", DUE + MINUTE, gateway_url="")
+    load_actions.cancel(
+        installation.ledger, load.job_id, "ada", DUE + MINUTE, public_urls=NO_PUBLIC_URLS
+    )
     assert installation.subjects(DUE + 2 * MINUTE) == ["Staff: Resolved: Loads do not start"]
     assert installation.kinds() == []
 
@@ -120,7 +123,7 @@ def test_a_load_that_a_person_canceled_is_not_our_fault(
         )
         installation.ledger.queue.requeue(current(installation, load), None, is_failed_launch=False)
     fail_launches(installation, current(installation, load), 2, DUE)
-    load_actions.cancel(installation.ledger, load.job_id, "ada", DUE, gateway_url="")
+    load_actions.cancel(installation.ledger, load.job_id, "ada", DUE, public_urls=NO_PUBLIC_URLS)
     installation.at(DUE + MINUTE)
     assert installation.kinds() == []
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from alumniq_pipelines.core.access.api_keys import ApiKey
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
@@ -55,5 +56,5 @@ def test_a_signal_is_for_a_monitor_and_the_end_of_a_key_for_whom_it_belongs_to()
     assert {signal_notice.audience for signal_notice in signal_notices(URL, Signal.START)} == {
         Audience.MONITOR
     }
-    notices = expiry_notices(key, 7, "https://feeds.example")
+    notices = expiry_notices(key, 7, PublicUrls.shared("https://feeds.example"))
     assert {notice.audience for notice in notices} == {Audience.CUSTOMER}

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import HeldRows, Hold
@@ -46,14 +47,15 @@ HOLD = Hold(
 )
 STAFF = Staff((*mail_recipients(("ops@example.org",)), STAFF_CHAT))
 GATEWAY = "https://feeds.example.org"
+PUBLIC_URLS = PublicUrls.shared(GATEWAY)
 
 
 def customers_mail(live: LiveData = LiveData.PREVIOUS) -> Notice:
-    return held_notices(LOAD, HOLD, STAFF, GATEWAY, live)[0]
+    return held_notices(LOAD, HOLD, STAFF, PUBLIC_URLS, live)[0]
 
 
 def test_every_address_of_the_customer_gets_a_mail_and_staff_get_theirs_but_no_callback() -> None:
-    notices = held_notices(LOAD, HOLD, STAFF, GATEWAY, LiveData.PREVIOUS)
+    notices = held_notices(LOAD, HOLD, STAFF, PUBLIC_URLS, LiveData.PREVIOUS)
     assert [(notice.channel, notice.audience, notice.destination) for notice in notices] == [
         (Channel.MAIL, Audience.CUSTOMER, "ada@iqu.example"),
         (Channel.MAIL, Audience.CUSTOMER, "bob@iqu.example"),
@@ -64,7 +66,7 @@ def test_every_address_of_the_customer_gets_a_mail_and_staff_get_theirs_but_no_c
 
 def test_a_customer_who_gave_no_address_is_sent_nothing() -> None:
     load = replace(LOAD, request=replace(REQUEST, notify_email=""))
-    notices = held_notices(load, HOLD, STAFF, GATEWAY, LiveData.PREVIOUS)
+    notices = held_notices(load, HOLD, STAFF, PUBLIC_URLS, LiveData.PREVIOUS)
     assert {notice.audience for notice in notices} == {Audience.STAFF}
 
 
@@ -99,7 +101,7 @@ def test_what_is_live_while_a_load_is_held_is_said_as_it_is(live: LiveData, said
 
 
 def test_staff_read_how_to_decide() -> None:
-    *_, mail, _ = held_notices(LOAD, HOLD, STAFF, GATEWAY, LiveData.PREVIOUS)
+    *_, mail, _ = held_notices(LOAD, HOLD, STAFF, PUBLIC_URLS, LiveData.PREVIOUS)
     assert mail.subject == "Staff: Held: warehouse (iqu, qa)"
     assert "What to do by 2026-03-08 02:30 UTC:\n- alumniq load approve" in mail.body
     assert mail.body.endswith(f"\nCustomer: iqu\nPage: {GATEWAY}/loads/{LOAD.job_id}\n")

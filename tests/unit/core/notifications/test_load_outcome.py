@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.check_result import Cause, Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
@@ -318,6 +319,6 @@ def test_staff_are_not_notified_of_a_file_fault_or_of_a_success_after_retries() 
 
 
 def test_a_mail_leads_to_the_loads_page() -> None:
-    mail = notices_for(LOAD, BAD, gateway_url="https://feeds.example.org")[1]
+    mail = notices_for(LOAD, BAD, public_urls=PublicUrls.shared("https://feeds.example.org"))[1]
     assert mail.body.endswith(f"\nPage: https://feeds.example.org/loads/{LOAD.job_id}\n")
     assert "Page:" not in notices_for(LOAD, BAD)[1].body

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
@@ -171,7 +172,7 @@ def test_staff_get_a_card_of_a_load_that_failed_by_our_fault() -> None:
         Outcome(LoadState.FAILED, is_our_fault=True),
         [AttemptRecord(1, "run-1", AttemptResult.OUTAGE)],
         Staff((STAFF_TEAMS,)),
-        gateway_url="https://feeds.example.edu",
+        public_urls=PublicUrls.shared("https://feeds.example.edu"),
     )
     card = content(notice.body)
     assert texts(card)[0] == "Not loaded: warehouse (iqu, qa)"

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket, FolderBuckets
+from alumniq_pipelines.core.access.public_urls import NO_PUBLIC_URLS
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.bucket import StoredFile
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
@@ -85,7 +86,7 @@ def webhook_of(
 ) -> Webhook:
     ledger = installation.ledger
     return Webhook(
-        authenticator=Authenticator(ledger, RateLimit(0)),
+        authenticator=Authenticator(ledger, RateLimit(0), NO_PUBLIC_URLS),
         intake=Intake(
             ledger=ledger,
             buckets=buckets,

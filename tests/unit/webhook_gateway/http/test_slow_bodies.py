@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.types import Message
 
+from alumniq_pipelines.core.access.public_urls import NO_PUBLIC_URLS
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.problems.request import SlowRequest
@@ -32,7 +33,7 @@ def test_an_incomplete_body_times_out(installation: Installation, catalog: Catal
         callbacks=AddressPolicy(),
         incidents=BucketIncidents(ledger, lambda: datetime.now(UTC)),
     )
-    authenticator = Authenticator(ledger, RateLimit(0))
+    authenticator = Authenticator(ledger, RateLimit(0), NO_PUBLIC_URLS)
     webhook = Webhook(
         authenticator=authenticator,
         intake=intake,
