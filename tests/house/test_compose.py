@@ -39,7 +39,8 @@ def test_it_complies_with_the_compose_specification() -> None:
 
 def test_every_role_has_a_service_of_its_own_and_gateways_and_workers_are_two() -> None:
     commands = {name: service.get("command", []) for name, service in own_services().items()}
-    roles = {command[2]: name for name, command in commands.items() if command[:1] == ["up"]}
+    start = ["alumniq", "up", "--only"]
+    roles = {command[3]: name for name, command in commands.items() if command[:3] == start}
     assert set(roles) == set(NAMES)
     replicas = {role: services()[name]["deploy"].get("replicas", 1) for role, name in roles.items()}
     assert replicas == dict.fromkeys(NAMES, 1) | {"gateway": 2, "worker": 2}

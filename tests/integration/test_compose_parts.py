@@ -45,8 +45,7 @@ def test_the_databases_have_what_alumniq_migrate_needs(
 
 def test_the_buckets_are_there_however_often_they_are_made(s3_endpoint: str) -> None:
     service = services()["buckets"]
-    python, option = service["entrypoint"]
-    assert python == "python"
+    assert service["command"][0] == "python"
     environment = {
         **{name: value for name, value in service["environment"].items() if "_FILE" not in name},
         "PATH": os.environ["PATH"],
@@ -54,7 +53,7 @@ def test_the_buckets_are_there_however_often_they_are_made(s3_endpoint: str) -> 
         "ALUMNIQ_S3_SECRET_ACCESS_KEY": "secret",
     }
     for _ in range(2):
-        command = [sys.executable, option, *service["command"]]
+        command = [sys.executable, *service["command"][1:]]
         subprocess.run(command, env=environment, check=True)
     client = boto3.client(
         "s3",

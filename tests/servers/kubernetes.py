@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 TOKEN = "the token of a service account"
+LISTS = {"pods": "PodList", "jobs": "JobList", "events": "EventList"}
 
 
 @dataclass
@@ -31,8 +32,9 @@ class KubernetesApi:
         if method == "POST" and path.endswith("/jobs"):
             self.jobs[body["metadata"]["name"]] = body
             return 201, body
-        if path.endswith("/pods"):
-            return 200, {"apiVersion": "v1", "kind": "PodList", "items": []}
+        kind = LISTS.get(path.rpartition("/")[2])
+        if method == "GET" and kind:
+            return 200, {"kind": kind, "items": []}
         if name not in self.jobs:
             return 404, {"apiVersion": "v1", "kind": "Status", "code": 404}
         if method == "DELETE":

@@ -25,6 +25,7 @@ from alumniq_pipelines.cli.dagster_configuration import write_configuration
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.settings import REPOSITORY, Settings, child_environment
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
+from tests.kubernetes_manifests import manifests
 from tests.servers.kubernetes import TOKEN, KubernetesApi, run_kubernetes
 
 IMAGE = "registry.example.edu/alumniq:1.2"
@@ -180,8 +181,41 @@ def test_a_run_that_is_stopped_takes_its_job_along(
     assert run
     health = installation.instance.run_launcher.check_run_worker_health(run)
     assert health.status is WorkerStatus.RUNNING
+    assert "could not be found" not in (health.msg or "")
     assert installation.instance.run_launcher.terminate(run_id)
     assert cluster.jobs == {}
+
+
+def rights_for(call: str) -> tuple[str, str]:
+    """Return the resource and the verb that a call of the API needs a right for."""
+    method, _, path = call.partition(" ")
+    resource, name, sub = [*path.partition("/namespaces/feeds/")[2].split("/"), "", ""][:3]
+    reading = "get" if name else "list"
+    verb = {"GET": reading, "POST": "create", "DELETE": "delete"}[method]
+    return f"{resource}/{sub}" if sub else resource, verb
+
+
+def test_dagsters_programs_have_the_rights_that_they_use(
+    installation: Installation, cluster: KubernetesApi, load: Load
+) -> None:
+    """The Role of the manifests, compared with what the launcher asks of the API."""
+    run_id = launch(installation, load)
+    run = installation.instance.get_run_by_id(run_id)
+    assert run
+    launcher = installation.instance.run_launcher
+    launcher.check_run_worker_health(run)
+    assert launcher.get_run_worker_debug_info(run)
+    launcher.terminate(run_id)
+    [role] = manifests("Role")
+    granted = {
+        (resource, verb)
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    used = {rights_for(call) for call in cluster.calls}
+    assert ("jobs", "create") in used
+    assert used - granted == set()
 
 
 def test_a_pod_may_wait_for_a_node_and_its_run_is_never_resumed(
