@@ -1,9 +1,10 @@
 """Dagster's K8sRunLauncher, as the settings describe it: each run is a Job with one pod.
 
 The pod has the settings from a ConfigMap and a Secret, as all our programs in the cluster do, and
-can do nothing else: no token of the cluster, a read-only root, and two empty folders to write to.
+can do nothing else: no token of the cluster, a read-only root, and empty folders to write to.
 """
 
+from pathlib import Path
 from typing import Any
 
 from alumniq_pipelines.defs.celery_config import MAX_RUN_SECONDS
@@ -53,7 +54,7 @@ def kubernetes_monitoring() -> dict[str, int]:
 
 def _pods(settings: Settings) -> dict[str, Any]:
     """Return what Dagster's own options have no names for, as Kubernetes calls it."""
-    folders = {"data": str(settings.home), "tmp": "/tmp"}  # noqa: S108 - of the pod
+    folders = _written_folders(settings)
     return {
         "container_config": {
             "command": ["python", "-m", "alumniq_pipelines.cli.run_pod"],
@@ -79,3 +80,12 @@ def _pods(settings: Settings) -> dict[str, Any]:
             "ttlSecondsAfterFinished": RETENTION_SECONDS,
         },
     }
+
+
+def _written_folders(settings: Settings) -> dict[str, str]:
+    """Return the folders that a run writes to, each with a name for its volume."""
+    folders = {"data": settings.home, "tmp": Path("/tmp")}  # noqa: S108 - of the pod
+    for name, folder in {"scratch": settings.scratch_dir, "dagster": settings.dagster_home}.items():
+        if not any(folder.is_relative_to(other) for other in folders.values()):
+            folders[name] = folder
+    return {name: str(folder) for name, folder in folders.items()}

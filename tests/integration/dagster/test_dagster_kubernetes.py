@@ -22,6 +22,7 @@ from dagster._core.origin import (
 )
 
 from alumniq_pipelines.cli.dagster_configuration import write_configuration
+from alumniq_pipelines.cli.kubernetes_launcher import kubernetes_launcher
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.settings import REPOSITORY, Settings, child_environment
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
@@ -130,6 +131,16 @@ def test_a_runs_pod_can_read_its_settings_and_do_nothing_in_the_cluster(
     assert set(mounted) == {str(installation.settings.home), "/tmp"}
     assert pod["volumes"] == [{"name": name, "emptyDir": {}} for name in mounted.values()]
     assert installation.settings.scratch_dir.is_relative_to(installation.settings.home)
+
+
+def test_folders_elsewhere_are_volumes_of_a_runs_pod_too(settings: Settings) -> None:
+    elsewhere = {"scratch_dir": Path("/scratch"), "dagster_home": Path("/dagster")}
+    launcher = kubernetes_launcher(settings.model_copy(update=elsewhere))
+    pods = launcher["config"]["run_k8s_config"]
+    mounts = pods["container_config"]["volumeMounts"]
+    mounted = {mount["name"]: mount["mountPath"] for mount in mounts}
+    assert (mounted["scratch"], mounted["dagster"]) == ("/scratch", "/dagster")
+    assert [volume["name"] for volume in pods["pod_spec_config"]["volumes"]] == list(mounted)
 
 
 def test_nobody_can_change_a_runs_pod_by_a_tag(
