@@ -87,8 +87,10 @@ lint: $(READY) ## Check format, style, types, import contracts, dependencies and
 
 RESOLVE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11.1 --upgrade
 
-lock: $(READY) ## Resolve the dependencies and write requirements.lock, and that of the benchmarks' peers, with hashes
+lock: $(READY) ## Resolve the dependencies and write all locks, with hashes: ours, the image's, and that of the benchmarks' peers
 	$(RESOLVE) --group dev --output-file requirements.lock pyproject.toml
+	$(RESOLVE) --constraint requirements.lock --extra celery --extra k8s --output-file deploy/requirements.lock pyproject.toml
+	$(RESOLVE) --constraint requirements.lock --group build --output-file deploy/build.lock
 	$(RESOLVE) --output-file $(PEERS_LOCK) benchmarks/peers/requirements.in
 
 clean: ## Remove the virtual environment and caches; var/ stays

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.gateway_settings import GatewaySettings
+from alumniq_pipelines.kubernetes_settings import KubernetesSettings
 from alumniq_pipelines.secret_files import PREFIX, SecretFiles
 
 BucketKind = Literal["folder", "s3"]
@@ -37,7 +38,7 @@ def _dagster_home(values: Mapping[str, Any]) -> Path:
     return Path(os.environ.get("DAGSTER_HOME") or data_dir.resolve() / "dagster")
 
 
-class Settings(GatewaySettings):
+class Settings(GatewaySettings, KubernetesSettings):
     """Everything that may differ between two installations."""
 
     model_config = SettingsConfigDict(
@@ -166,7 +167,8 @@ class Settings(GatewaySettings):
     launcher: str = Field(
         default="local",
         description="What starts runs: local, as processes of the code server; celery, in workers "
-        "on any host; or the path of a YAML file that describes another launcher of Dagster.",
+        "on any host; k8s, as Kubernetes Jobs; or the path of a YAML file that describes another "
+        "launcher of Dagster.",
     )
     celery_broker_url: SecretStr | None = Field(
         default=None, description="Queue of the Celery workers: redis://:password@host/0."

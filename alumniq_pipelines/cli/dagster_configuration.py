@@ -7,6 +7,12 @@ from typing import Any
 import yaml
 
 from alumniq_pipelines.cli.dagster_storage import STORAGE, is_postgresql
+from alumniq_pipelines.cli.kubernetes_launcher import (
+    KUBERNETES,
+    MODULE,
+    kubernetes_launcher,
+    kubernetes_monitoring,
+)
 from alumniq_pipelines.core.problems.setup import NotForSeveralHosts, UnusableLauncher
 from alumniq_pipelines.defs import celery_config
 from alumniq_pipelines.defs.tags import CUSTOMER
@@ -60,6 +66,9 @@ def configuration(settings: Settings) -> dict[str, Any]:
         made |= STORAGE
     if settings.launcher == CELERY:
         made["run_launcher"] = CELERY_LAUNCHER
+    elif settings.launcher == KUBERNETES:
+        made["run_launcher"] = kubernetes_launcher(settings)
+        made["run_monitoring"] |= kubernetes_monitoring()
     elif settings.launcher != LOCAL:
         made["run_launcher"] = _read_launcher(Path(settings.launcher))
     if settings.compute_logs_bucket:
@@ -92,6 +101,9 @@ def check_profile(settings: Settings) -> None:
         needed["the extra, pip install 'alumniq-pipelines[celery]',"] = _is_installed(
             "dagster_celery"
         )
+    if settings.launcher == KUBERNETES:
+        needed["ALUMNIQ_K8S_IMAGE, the image of runs' pods"] = bool(settings.k8s_image)
+        needed["the extra, pip install 'alumniq-pipelines[k8s]',"] = _is_installed(MODULE)
     missing = [setting for setting, is_there in needed.items() if not is_there]
     if settings.launcher != LOCAL and missing:
         raise NotForSeveralHosts(missing)

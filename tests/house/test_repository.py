@@ -67,7 +67,15 @@ def test_the_oldest_python_is_the_same_wherever_it_is_named() -> None:
     assert f"sys.version_info < ({oldest.replace('.', ', ')})" in makefile.read_text("utf-8")
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "benchmarks/peers/requirements.txt"])
+LOCKS = [
+    "requirements.lock",
+    "deploy/requirements.lock",
+    "deploy/build.lock",
+    "benchmarks/peers/requirements.txt",
+]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_is_hashed_and_names_no_address(lock: str) -> None:
     lines = (ROOT / lock).read_text("utf-8").splitlines()
     pinned = [line for line in lines if re.match(r"[A-Za-z0-9]", line)]

@@ -173,6 +173,16 @@ def test_celery_needs_a_broker_besides() -> None:
     check_profile(Settings(launcher="celery", celery_broker_url="redis://queue/0", **EVERYWHERE))
 
 
+def test_kubernetes_needs_an_image_and_its_extra_besides(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotForSeveralHosts, match="ALUMNIQ_K8S_IMAGE, the image"):
+        check_profile(Settings(launcher="k8s", **EVERYWHERE))
+    complete = Settings(launcher="k8s", k8s_image="alumniq:1", **EVERYWHERE)
+    check_profile(complete)
+    monkeypatch.setitem(sys.modules, "dagster_k8s", None)  # as if it were not installed
+    with pytest.raises(NotForSeveralHosts, match=r"pip install 'alumniq-pipelines\[k8s\]'"):
+        check_profile(complete)
+
+
 def test_celerys_addresses_are_in_the_environment_of_the_programs_alone(tmp_path: Path) -> None:
     settings = Settings(
         data_dir=tmp_path, launcher="celery", celery_broker_url="redis://:s3cret@queue/0"

@@ -54,8 +54,8 @@ class UnusableLauncher(SetupProblem):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(
             f"ALUMNIQ_LAUNCHER is {path!r}, which is no description of a run launcher ({reason}).",
-            "Set it to local, or to the path of a YAML file with the keys module, class and config "
-            "of a run launcher, as under `run_launcher` in a dagster.yaml.",
+            "Set it to local, celery or k8s, or to the path of a YAML file with the keys module, "
+            "class and config of a run launcher, as under `run_launcher` in a dagster.yaml.",
         )
 
 
