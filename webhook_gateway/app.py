@@ -135,7 +135,9 @@ def create_app(
         read_options=webhook.options,
         clock=clock,
     )
-    metrics = MetricsEndpoint.of(ledger, clock, settings.metrics_allowed_networks, catalog)
+    metrics = MetricsEndpoint.of(
+        ledger, clock, settings.metrics_allowed_networks, catalog, settings.home
+    )
     addresses = RateLimit(settings.address_calls_per_minute)
     health = Health(ledger, buckets, catalog)
     app = Starlette(

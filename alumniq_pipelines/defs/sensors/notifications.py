@@ -44,6 +44,7 @@ def notification_sensor(settings: Settings) -> dg.SensorDefinition:
                     delivered += summary.delivered
                     failed += summary.failed
                     in_progress += summary.in_progress
+            ledger.ticks.record("notifications", _now())
         return dg.SkipReason(
             f"{delivered} delivered, {failed} not delivered, {in_progress} in progress."
         )
