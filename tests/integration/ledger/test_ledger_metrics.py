@@ -37,6 +37,7 @@ class Clock:
     now: datetime = NOW
 
     def __call__(self) -> datetime:
+        """Return the time."""
         return self.now
 
 
@@ -194,10 +195,10 @@ def test_a_scrape_reads_no_table_of_the_past_as_a_whole(
     plans: list[str] = []
 
     @event.listens_for(ledger.engine, "before_cursor_execute")
-    def explain(  # noqa: PLR0913, PLR0917 - as SQLAlchemy calls it
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    def explain(
+        connection: Any, cursor: Any, statement: str, parameters: Any, *others: Any
     ) -> None:
-        del connection, context, many
+        del connection, others
         own = cursor.connection.cursor()
         own.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
         plans.extend(row[3] for row in own.fetchall())
