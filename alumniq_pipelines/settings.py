@@ -18,6 +18,7 @@ from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.gateway_settings import GatewaySettings
 from alumniq_pipelines.kubernetes_settings import KubernetesSettings
 from alumniq_pipelines.secret_files import PREFIX, SecretFiles
+from alumniq_pipelines.telemetry.logs import LogFormat
 
 BucketKind = Literal["folder", "s3"]
 WarehouseEngine = Literal["duckdb", "postgres"]
@@ -52,6 +53,10 @@ class Settings(GatewaySettings, KubernetesSettings):
         default_factory=_scratch_dir,
         description="Folder for temporary files of loads, on each host its own. Unset: scratch in "
         "data_dir.",
+    )
+    log_format: LogFormat = Field(
+        default="text",
+        description="Format of the logs of all programs: text, or json, an object per line.",
     )
     schemas_dir: Path = Field(
         default=REPOSITORY / "schemas", description="Folder of the field maps."
@@ -286,6 +291,13 @@ class Settings(GatewaySettings, KubernetesSettings):
     def mail_dir(self) -> Path:
         """Where `.eml` files go if `mail` is "folder"."""
         return self.home / "mail"
+
+
+def tracing_is_configured() -> bool:
+    """Whether the variables of OpenTelemetry name a collector for traces."""
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    is_off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return not is_off and any(os.environ.get(name) for name in names)
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

@@ -142,7 +142,9 @@ def _record_hold(load: Load, number: int, held: Held, context: LoadContext, now:
     )
     live = live_data(load.number, context.ledger.versions.newest(load.target))
     notices = held_notices(load, hold, context.staff, context.public_urls, live)
-    return context.ledger.holds.hold(hold, number, receipt_of(held), notices, profile=held.profile)
+    return context.ledger.holds.hold(
+        hold, number, receipt_of(held), notices, profile=held.profile, seconds=held.seconds
+    )
 
 
 def _record_result(

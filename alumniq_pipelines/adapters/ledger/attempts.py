@@ -31,8 +31,9 @@ from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, C
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.notifications.notification import Notice
 
-# Profiles are read for baselines only, and may be long.
-_RECORD = [column for column in attempts.c if column is not attempts.c.profile]
+# Profiles are read for baselines only, and may be long; durations are for metrics.
+_NOT_RECORDED = {attempts.c.profile, attempts.c.seconds}
+_RECORD = [column for column in attempts.c if column not in _NOT_RECORDED]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from alumniq_pipelines.adapters.ledger.load_rows import (
     change_column,
     count_columns,
     profile_column,
+    seconds_column,
     warning_column,
     warnings_of,
 )
@@ -38,6 +39,7 @@ from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import Decision, HeldRows, Hold
 from alumniq_pipelines.core.loads.load import JobId, LoadState
+from alumniq_pipelines.core.loads.load_result import NO_SECONDS, Seconds
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.version_profile import Profile
 from alumniq_pipelines.core.notifications.notification import Notice
@@ -68,6 +70,7 @@ class Holds:
         notices: Sequence[Notice],
         *,
         profile: Profile | None = None,
+        seconds: Seconds = NO_SECONDS,
     ) -> bool:
         """Move a load from RUNNING to HELD, close the attempt and enqueue the notices.
 
@@ -85,6 +88,7 @@ class Holds:
             **columns,
             **receipt_columns(receipt),
             **profile_column(profile),
+            **seconds_column(seconds),
         )
         with self.database.writing() as connection:
             lock_load(connection, hold.job_id)

@@ -18,6 +18,7 @@ from alumniq_pipelines.adapters.ledger.load_numbers import LoadNumbers
 from alumniq_pipelines.adapters.ledger.load_queue import LoadQueue
 from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
+from alumniq_pipelines.adapters.ledger.sensor_ticks import SensorTicks
 from alumniq_pipelines.adapters.ledger.sessions import Sessions
 from alumniq_pipelines.adapters.ledger.signing import SigningSalts
 from alumniq_pipelines.adapters.ledger.staff_accounts import StaffAccounts
@@ -49,6 +50,7 @@ class Ledger:
     incidents: Incidents
     health: HealthQueries
     unknown_runs: UnknownRuns
+    ticks: SensorTicks
     audit: AuditTrail
 
     @classmethod
@@ -77,6 +79,7 @@ class Ledger:
             incidents=Incidents(database),
             health=HealthQueries(database),
             unknown_runs=UnknownRuns(database),
+            ticks=SensorTicks(database),
             audit=audit,
         )
 

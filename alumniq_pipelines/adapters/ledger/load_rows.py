@@ -1,6 +1,6 @@
 """Converting loads and attempts to rows and back; statements are elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -32,6 +32,7 @@ INSERT_COLUMNS = (
     "idempotency_key",
     "repeats",
     "next_attempt_at",
+    "trace_context",
 )
 """The columns of a load that are known when it is accepted."""
 
@@ -56,6 +57,7 @@ def row_of(load: Load) -> dict[str, Any]:
         "idempotency_key": request.idempotency_key,
         "repeats": request.repeats,
         "next_attempt_at": load.next_attempt_at,
+        "trace_context": request.trace_context,
     }
 
 
@@ -75,6 +77,7 @@ def load_of(row: RowMapping) -> Load:
             repeats=row["repeats"],
             dry_run=row["dry_run"],
             idempotency_key=row["idempotency_key"],
+            trace_context=row["trace_context"],
         ),
         state=row["state"],
         attempts=row["attempts"],
@@ -120,12 +123,18 @@ def check_columns(check: CheckRecord) -> dict[str, Any]:
         **warning_column(check.warnings),
         "causes": [asdict(cause) for cause in check.causes] or None,
         **profile_column(check.profile),
+        **seconds_column(check.seconds),
     }
 
 
 def profile_column(profile: Profile | None) -> dict[str, Any]:
     """Return the column of `attempts` for a profile; none without one, so that a record stays."""
     return {} if profile is None else {"profile": profile.to_json()}
+
+
+def seconds_column(seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Return the column of `attempts` for the duration of steps; none without any."""
+    return {"seconds": dict(seconds)} if seconds else {}
 
 
 def count_columns(counts: Counts | None) -> dict[str, int | None]:

@@ -1,4 +1,4 @@
-"""The tables of the ledger about Dagster's runs; all others are in tables.py."""
+"""The tables of the ledger about Dagster's runs and sensors; all others are in tables.py."""
 
 from sqlalchemy import Column, String, Table
 
@@ -21,4 +21,11 @@ unknown_runs = Table(
     Column("job_id", String(64), primary_key=True),
     Column("target", String(200), nullable=False),
     Column("requested_at", UtcDateTime, nullable=False),
+)
+
+sensor_ticks = Table(
+    "sensor_ticks",
+    metadata,
+    Column("sensor", String(100), primary_key=True),
+    Column("ticked_at", UtcDateTime, nullable=False),
 )

@@ -36,7 +36,7 @@ from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
 from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 
-REVISION = "0015"
+REVISION = "0016"
 """The newest migration: the revision that a database must have for this code."""
 
 metadata = MetaData(
@@ -159,7 +159,7 @@ loads = Table(
     Column("requested_at", UtcDateTime),
     Column("run_id", String(64)),
     Column("started_at", UtcDateTime),
-    Column("ended_at", UtcDateTime),
+    Column("ended_at", UtcDateTime, index=True),
     Column("errors", JSON, nullable=False),
     Column("rows_read", BigInteger),
     Column("rows_accepted", BigInteger),
@@ -170,11 +170,11 @@ loads = Table(
     Column("changes", JSON(none_as_null=True)),
     # Warnings and notes: renaming the column would fail processes of the previous release.
     Column("remarks", JSON(none_as_null=True)),
-    # Grows whenever the load is queued or requested; only runs of the current launch may begin.
     Column("launch", Integer, nullable=False, server_default="0"),
     Column("failed_launches", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", UtcDateTime),
     Column("stop_requested_at", UtcDateTime),
+    Column("trace_context", String(64)),
     Index(None, "idempotency_key", unique=True),  # named by the convention above
     Index(None, "state", "number"),
     Index(None, "customer", "environment", "feed", "number"),
@@ -196,7 +196,7 @@ attempts = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("run_id", String(64), nullable=False, index=True),
     Column("started_at", UtcDateTime, nullable=False),
-    Column("ended_at", UtcDateTime),
+    Column("ended_at", UtcDateTime, index=True),
     Column("result", string_enum(AttemptResult)),
     Column("errors", JSON, nullable=False),
     Column("rows_read", BigInteger),
@@ -209,6 +209,7 @@ attempts = Table(
     Column("causes", JSON(none_as_null=True)),
     Column("publishing_at", UtcDateTime),
     Column("profile", JSON(none_as_null=True)),
+    Column("seconds", JSON(none_as_null=True)),
 )
 
 holds = Table(

@@ -153,6 +153,19 @@ class LedgerLeases:
         return set(connection.scalars(wanted))
 
 
+def count_leases(database: Database) -> tuple[int, int]:
+    """Count the runs at work whose lease is alive, and those whose lease has expired."""
+    with database.reading() as connection:
+        is_expired = worker_leases.c.renewed_at < _now(connection) - EXPIRY
+        query = (
+            select(is_expired, func.count())
+            .where(worker_leases.c.ended_at.is_(None), worker_leases.c.run_id != RECONCILER)
+            .group_by(is_expired)
+        )
+        counts = {bool(expired): count for expired, count in connection.execute(query)}
+    return counts.get(False, 0), counts.get(True, 0)
+
+
 def _now(connection: Connection) -> datetime:
     """Return the time by the database's clock; SQLite has this machine's."""
     if connection.dialect.name == "sqlite":

@@ -77,7 +77,8 @@ class LoadRequest:
 
     A dry run is checked and notified like any load, but publishes nothing. `idempotency_key` is the
     caller's own name for the request: a second request with it is the same request. A load that
-    `repeats` another reads the file that the other read, from the archive.
+    `repeats` another reads the file that the other read, from the archive. `trace_context` is the
+    W3C `traceparent` of the call, if calls are traced: gateway, worker and sender continue it.
     """
 
     job_id: JobId
@@ -91,6 +92,7 @@ class LoadRequest:
     repeats: JobId | None = None
     dry_run: bool = False
     idempotency_key: str | None = None
+    trace_context: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

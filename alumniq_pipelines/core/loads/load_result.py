@@ -6,6 +6,7 @@ below. Add a case here, and mypy names every place that must decide about it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import assert_never
 
 from alumniq_pipelines.core.loads.archive import Receipt
@@ -28,6 +29,8 @@ from alumniq_pipelines.core.problems.request import RequestProblem
 
 Seconds = Mapping[str, float]
 """How long each step of a load took, in order; empty where an earlier attempt did the work."""
+
+NO_SECONDS: Seconds = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +252,7 @@ def check_record(
     *,
     profile: Profile | None = None,
     with_hints: bool = True,
+    seconds: Seconds = NO_SECONDS,
 ) -> CheckRecord:
     """Return what checking a file found, for the ledger: warnings on rows, then on the whole file.
 
@@ -262,6 +266,7 @@ def check_record(
         warnings=(*check_result.warnings, *(file_note(note) for note in notes), *on_report),
         changes=changes,
         profile=profile,
+        seconds=seconds,
     )
 
 
@@ -269,13 +274,16 @@ def check_of(result: LoadResult) -> CheckRecord | None:
     """Return what checking the file found; None where this load does not go by any such thing."""
     match result:
         case Published() | Unchanged():
-            return check_record(result.check_result, result.changes)
-        case Held(profile=profile):
-            return check_record(result.check_result, result.changes, profile=profile)
-        case DryRun(hold_reasons=reasons):
-            return check_record(result.check_result, result.changes, with_hints=not reasons)
+            return check_record(result.check_result, result.changes, seconds=result.seconds)
+        case Held(profile=profile, seconds=seconds):
+            found = result.check_result
+            return check_record(found, result.changes, profile=profile, seconds=seconds)
+        case DryRun(hold_reasons=reasons, seconds=seconds):
+            found, hints = result.check_result, not reasons
+            return check_record(found, result.changes, with_hints=hints, seconds=seconds)
         case Rejected():
-            return check_record(result.check_result, None, with_hints=False)
+            found, seconds = result.check_result, result.seconds
+            return check_record(found, None, with_hints=False, seconds=seconds)
         case AlreadyPublished() | Superseded() | Overtaken() | SupersededHold() | Refused():
             return None
     assert_never(result)

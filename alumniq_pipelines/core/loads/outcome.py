@@ -1,7 +1,7 @@
 """The outcome of a load, which its customer is notified of exactly once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -58,7 +58,8 @@ class CheckRecord:
     """The result of checking a load's file, recorded before anything of the load is published.
 
     `causes` rejected rows, `warnings` reject nothing; `changes` are None on a first load. Of a
-    record that was read back, the `profile` stays in the ledger, where its version finds it.
+    record that was read back, the `profile` stays in the ledger, where its version finds it, and so
+    do the `seconds` of each step, which metrics count.
     """
 
     counts: Counts
@@ -66,6 +67,7 @@ class CheckRecord:
     warnings: tuple[Cause, ...] = ()
     changes: Changes | None = None
     profile: Profile | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

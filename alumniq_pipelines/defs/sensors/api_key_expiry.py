@@ -30,6 +30,7 @@ def key_sensor(settings: Settings) -> dg.SensorDefinition:
         enqueued = enqueue_expiry_notices(
             ledger, staff_of(settings), settings.public_urls, datetime.now(UTC)
         )
+        ledger.ticks.record("key_notices", datetime.now(UTC))
         return dg.SkipReason(f"{enqueued} expiry warnings queued.")
 
     return key_notices

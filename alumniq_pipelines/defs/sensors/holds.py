@@ -26,6 +26,7 @@ def hold_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def holds(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
         due = end_due_holds(ledger, datetime.now(UTC), public_urls=settings.public_urls)
+        ledger.ticks.record("holds", datetime.now(UTC))
         decided = Counter(decision for _, decision in due)
         summary = ", ".join(f"{count} {decision}" for decision, count in decided.items())
         return dg.SkipReason(f"Held loads: {summary or 'nothing to do'}.")
@@ -57,6 +58,7 @@ def archive_sensor(settings: Settings) -> dg.SensorDefinition:
         count = prune(
             archive, ledger, warehouse, archive_retention, datetime.now(UTC), report_retention
         )
+        ledger.ticks.record("archive", datetime.now(UTC))
         return dg.SkipReason(f"{count} files deleted.")
 
     return archive

@@ -52,6 +52,7 @@ def load_request_sensor(
                     catalog.feeds, settings.max_outstanding, datetime.now(UTC)
                 ),
             )
+            ledger.ticks.record("load_requests", datetime.now(UTC))
             if not loads:
                 return dg.SensorResult()
             _save_once(schemas, settings, context)

@@ -50,6 +50,7 @@ def monitoring_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefiniti
     ) -> dg.SensorResult:
         current = _read_current_catalog(catalog, settings, context)
         summary = run_monitoring(ledger, buckets, current, staff_of(settings), datetime.now(UTC))
+        ledger.ticks.record("silence", datetime.now(UTC))
         before: MissedPartitions = json.loads(context.cursor or "{}")
         now: MissedPartitions = {status.target.feed: [] for status in summary.statuses}
         for status in summary.statuses:

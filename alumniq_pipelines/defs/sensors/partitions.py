@@ -1,5 +1,7 @@
 """The partition sensor: tells Dagster what happened to a feed's partitions outside of its runs."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
@@ -31,6 +33,7 @@ def partition_sensor(catalog: Catalog) -> dg.SensorDefinition:
         missing = missing_partitions(targets, catalog, context.instance)
         reported = int(context.cursor or 0)
         rollbacks = ledger.audit.entries(ROLLBACK, after=reported, limit=MAX_ROLLBACKS)
+        ledger.ticks.record("partitions", datetime.now(UTC))
         return dg.SensorResult(
             dynamic_partitions_requests=missing,
             asset_events=[event for entry in rollbacks if (event := rollback_event(entry))],

@@ -61,6 +61,7 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
                     is_busy = bool(outstanding)
                     done.update(outstanding)
                     done.update(reconciler.stop_runs())
+        ledger.ticks.record("reconcile", datetime.now(UTC))
         done["scratch folder deleted"] = sweep(settings.scratch_dir)
         summary = ", ".join(
             f"{count} {action}" for action, count in done.items() if count and action != "left"
