@@ -89,7 +89,7 @@ RESOLVE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip
 
 lock: $(READY) ## Resolve the dependencies and write all locks, with hashes: ours, the image's, and that of the benchmarks' peers
 	$(RESOLVE) --group dev --output-file requirements.lock pyproject.toml
-	$(RESOLVE) --constraint requirements.lock --extra celery --extra k8s --output-file deploy/requirements.lock pyproject.toml
+	$(RESOLVE) --constraint requirements.lock --extra celery --extra k8s --extra otel --output-file deploy/requirements.lock pyproject.toml
 	$(RESOLVE) --constraint requirements.lock --group build --output-file deploy/build.lock
 	$(RESOLVE) --output-file $(PEERS_LOCK) benchmarks/peers/requirements.in
 
