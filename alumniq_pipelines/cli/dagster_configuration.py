@@ -64,13 +64,11 @@ def configuration(settings: Settings) -> dict[str, Any]:
             limit["limit"] = settings.max_customer_runs
     if is_postgresql(settings):
         made |= STORAGE
-    if settings.launcher == CELERY:
-        made["run_launcher"] = CELERY_LAUNCHER
-    elif settings.launcher == KUBERNETES:
-        made["run_launcher"] = kubernetes_launcher(settings)
-        made["run_monitoring"] |= kubernetes_monitoring()
-    elif settings.launcher != LOCAL:
-        made["run_launcher"] = _read_launcher(Path(settings.launcher))
+    if settings.launcher != LOCAL:
+        launcher = _launcher(settings)
+        made["run_launcher"] = launcher
+        if launcher["module"].startswith(MODULE):
+            made["run_monitoring"] |= kubernetes_monitoring()
     if settings.compute_logs_bucket:
         made["compute_logs"] = {
             "module": "dagster_aws.s3.compute_log_manager",
@@ -132,6 +130,15 @@ def celery_environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def _launcher(settings: Settings) -> dict[str, Any]:
+    """Return the description of the launcher that the settings name; raises UnusableLauncher."""
+    if settings.launcher == CELERY:
+        return CELERY_LAUNCHER
+    if settings.launcher == KUBERNETES:
+        return kubernetes_launcher(settings)
+    return _read_launcher(Path(settings.launcher))
+
+
 def _read_launcher(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -139,9 +146,10 @@ def _read_launcher(path: Path) -> dict[str, Any]:
         raise UnusableLauncher(str(path), type(error).__name__) from None
     if not isinstance(found, dict) or not {"module", "class"} <= set(found) <= LAUNCHER_KEYS:
         raise UnusableLauncher(str(path), "other keys than module, class and config")
-    if not _is_installed(str(found["module"])):
-        raise UnusableLauncher(str(path), f"the module {found['module']} is not installed")
-    return found
+    module = str(found["module"])
+    if not _is_installed(module):
+        raise UnusableLauncher(str(path), f"the module {module} is not installed")
+    return {**found, "module": module}
 
 
 def _is_installed(module: str) -> bool:

@@ -6,8 +6,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import yaml
 
 from alumniq_pipelines.adapters.data_folder import lock_file
 from alumniq_pipelines.cli.dagster_configuration import check_profile, write_configuration
@@ -75,7 +79,8 @@ def migrate(settings: Settings) -> None:
         ledger.migrate()
     if is_postgresql(settings):
         make_schema(settings)
-        _migrate_dagster(settings)
+        with _home_without_launcher(settings) as home:
+            _migrate_dagster(settings, home)
     else:
         _migrate_dagster_once(settings)
 
@@ -85,18 +90,34 @@ def _migrate_dagster_once(settings: Settings) -> None:
     made_by = settings.dagster_home / "tables-made-by"
     version = f"{importlib.metadata.version('dagster')} in SQLite"
     if not made_by.exists() or made_by.read_text(encoding="utf-8") != version:
-        _migrate_dagster(settings)
+        _migrate_dagster(settings, settings.dagster_home)
         made_by.write_text(version, encoding="utf-8")
 
 
-def _migrate_dagster(settings: Settings) -> None:
-    """Create or upgrade Dagster's tables.
+@contextmanager
+def _home_without_launcher(settings: Settings) -> Iterator[Path]:
+    """Yield a home of Dagster for a block, configured as the real one but for the launcher.
+
+    To migrate its tables Dagster makes its launcher, and that of Kubernetes can only be made with
+    credentials of the cluster.
+    """
+    text = (settings.dagster_home / "dagster.yaml").read_text(encoding="utf-8")
+    configuration = yaml.safe_load(text) or {}
+    configuration.pop("run_launcher", None)
+    with tempfile.TemporaryDirectory(prefix="alumniq-") as folder:
+        home = Path(folder)
+        (home / "dagster.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
+        yield home
+
+
+def _migrate_dagster(settings: Settings, home: Path) -> None:
+    """Create or upgrade Dagster's tables, as the configuration in a home of Dagster says.
 
     This happens before the programs start: two programs that find no tables both create them, and
     then neither works.
     """
     command = [sys.executable, "-m", "dagster", "instance", "migrate"]
-    environment = programs_environment(settings)
+    environment = {**programs_environment(settings), "DAGSTER_HOME": str(home)}
     done = subprocess.run(
         command, env=environment, stdout=subprocess.DEVNULL, check=False, umask=UMASK
     )

