@@ -19,7 +19,7 @@ from alumniq_pipelines.telemetry.logs import json_formatter
 from alumniq_pipelines.wiring import trace_if_configured
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 from tests.integration.dagster.sensor_ticks import skip
-from tests.servers.collector import CollectedSpan, Collector
+from tests.servers.collector import CollectedSpan, Collector, stop_tracing
 from tests.servers.receiver import Received, Receiver
 from tests.strict_catalog import read_catalog
 from webhook_gateway.app import create_app
@@ -38,7 +38,10 @@ def settings(settings: Settings) -> Settings:
 
 
 def post(
-    installation: Installation, receiver: Receiver, filename: str = FILE, **headers: str
+    installation: Installation,
+    receiver: Receiver,
+    filename: str = FILE,
+    **headers: str,
 ) -> int:
     """Call the webhook of a gateway in this process."""
     key, _ = installation.ledger.keys.issue("iqu", Environment.PRODUCTION, datetime.now(UTC))
@@ -129,6 +132,19 @@ def test_spans_show_no_value_no_file_name_no_key_and_no_path_of_a_callback(
     assert key.prefix.encode() not in sent
 
 
+def test_a_call_that_is_repeated_is_the_same_load_whatever_trace_it_is_in(
+    installation: Installation, receiver: Receiver, collector: Collector
+) -> None:
+    """The repetition was refused, as if it asked for something else."""
+    installation.put(HEADER + ROWS)
+    for _ in range(2):
+        assert post(installation, receiver, **{"Idempotency-Key": "nightly-1"}) == 200
+    assert len(installation.ledger.loads.find()) == 1
+    tracing.flush_spans()
+    calls = [span for span in collector.spans if span.name == "webhook call"]
+    assert len({span.trace_id for span in calls}) == 2
+
+
 @pytest.mark.parametrize(
     "traceparent",
     ["", "nonsense", f"00-{'0' * 32}-{CALLER_SPAN}-01", f"00-{CALLER_TRACE}-{CALLER_SPAN}-01-x"],
@@ -150,7 +166,7 @@ def test_a_caller_cannot_make_us_record_what_our_own_sampler_does_not(
     collector: Collector,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tracing.stop_tracing()
+    stop_tracing()
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
     tracing.start_tracing("alumniq-tests")
     installation.put(HEADER + ROWS)
