@@ -23,6 +23,7 @@ from alumniq_pipelines.core.problems.request import (
 )
 from alumniq_pipelines.files.private_files import UMASK
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.start_checks import check_start
 from alumniq_pipelines.telemetry.logs import configure_logs
 from alumniq_pipelines.wiring import protect_data_folder, trace_if_configured
 from webhook_gateway.app import open_app
@@ -169,6 +170,7 @@ def main() -> None:
         protect_data_folder(settings)
         trace_if_configured("alumniq-gateway")
         app = open_app(settings)
+        check_start(settings)
     except Problem as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(2)

@@ -18,6 +18,7 @@ from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 from alumniq_pipelines.defs.celery_config import BACKEND_URL, BROKER_URL, CELERY, QUEUE
 from alumniq_pipelines.defs.code_server import PRELOADED
 from alumniq_pipelines.defs.program_logs import configure_program_logs
+from alumniq_pipelines.defs.start_check import exit_unless_ready
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.telemetry.logs import TEXT_FORMAT
 
@@ -43,5 +44,6 @@ def set_up_logs(**options: Any) -> None:
     logging.basicConfig(level=logging.WARNING, format=TEXT_FORMAT)
 
 
+signals.celeryd_init.connect(lambda **_: exit_unless_ready(), weak=False)
 execute_job = create_execute_job_task(app)
 resume_job = create_resume_job_task(app)

@@ -16,6 +16,7 @@ from dagster._grpc import server as dagster_server
 
 from alumniq_pipelines import defs
 from alumniq_pipelines.defs.program_logs import configure_program_logs
+from alumniq_pipelines.defs.start_check import exit_unless_ready
 from alumniq_pipelines.settings import Settings
 
 PRELOADED = (
@@ -65,7 +66,8 @@ class ForkingApiServer(dagster_server.DagsterApiServer):
 
 
 def main() -> None:
-    """Start the prepared process, then serve."""
+    """Start the prepared process, then serve; exit with 2 if this host must not take part."""
+    exit_unless_ready()
     configure_program_logs(Settings())
     ForkServerContext().set_forkserver_preload(list(PRELOADED))
     forkserver.ensure_running()

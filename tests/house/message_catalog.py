@@ -68,7 +68,11 @@ MODULES = (
     "rollback",
     "query",
     "paths",
+    "settings",
     "setup",
+    "hosts",
+    "installation",
+    "operation",
     "database",
 )
 """The modules with problems, in the order of the page: what customers meet comes first."""

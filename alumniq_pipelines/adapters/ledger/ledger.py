@@ -12,6 +12,7 @@ from alumniq_pipelines.adapters.ledger.customers import Customers
 from alumniq_pipelines.adapters.ledger.database import Database, setup_problems_shown
 from alumniq_pipelines.adapters.ledger.health_queries import HealthQueries
 from alumniq_pipelines.adapters.ledger.holds import Holds
+from alumniq_pipelines.adapters.ledger.host_values import HostValues
 from alumniq_pipelines.adapters.ledger.incidents import Incidents
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
 from alumniq_pipelines.adapters.ledger.load_numbers import LoadNumbers
@@ -51,6 +52,7 @@ class Ledger:
     health: HealthQueries
     unknown_runs: UnknownRuns
     ticks: SensorTicks
+    host_values: HostValues
     audit: AuditTrail
 
     @classmethod
@@ -80,6 +82,7 @@ class Ledger:
             health=HealthQueries(database),
             unknown_runs=UnknownRuns(database),
             ticks=SensorTicks(database),
+            host_values=HostValues(database),
             audit=audit,
         )
 

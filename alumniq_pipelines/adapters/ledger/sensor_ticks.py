@@ -13,6 +13,10 @@ PRECISION = timedelta(seconds=30)
 """Ticks within this time of a recorded one are not recorded: each write wakes up who polls."""
 
 
+RECONCILE = "reconcile"
+"""The sensor that ticks all the time while Dagster's daemon and code server work."""
+
+
 @dataclass(frozen=True, slots=True)
 class SensorTicks:
     """The last tick of each sensor, to within PRECISION."""

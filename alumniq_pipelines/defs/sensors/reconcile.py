@@ -8,6 +8,7 @@ import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.change_detector import detect_changes
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.sensor_ticks import RECONCILE
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.reconciliation import is_orphaned, queued_at
@@ -61,7 +62,7 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
                     is_busy = bool(outstanding)
                     done.update(outstanding)
                     done.update(reconciler.stop_runs())
-        ledger.ticks.record("reconcile", datetime.now(UTC))
+        ledger.ticks.record(RECONCILE, datetime.now(UTC))
         done["scratch folder deleted"] = sweep(settings.scratch_dir)
         summary = ", ".join(
             f"{count} {action}" for action, count in done.items() if count and action != "left"
