@@ -6,7 +6,7 @@ from typing import Self, assert_never
 from urllib.parse import SplitResult, urlsplit
 
 from alumniq_pipelines.core.loads.target import Environment
-from alumniq_pipelines.core.problems.setup import QaHostNotItsOwn, UnusablePublicUrl
+from alumniq_pipelines.core.problems.settings import QaHostNotItsOwn, UnusablePublicUrl
 
 PRODUCTION_SETTING = "ALUMNIQ_PUBLIC_URL"
 QA_SETTING = "ALUMNIQ_QA_PUBLIC_URL"

@@ -74,3 +74,32 @@ class UnusableBackend(SetupProblem):
             "Leave it empty, which uses the broker, or write redis://:PASSWORD@HOST/0 or "
             "db+postgresql://USER:PASSWORD@HOST/NAME.",
         )
+
+
+class UnusablePublicUrl(SetupProblem):
+    """A public URL of the gateway is not valid."""
+
+    code = "unusable-public-url"
+
+    def __init__(self, setting: str, fault: str) -> None:
+        """Take what is wrong as a clause that follows the setting's name."""
+        super().__init__(
+            f"{setting} {fault}.",
+            "Write the scheme and the host, with a port if it is not the usual one: "
+            "https://feeds.example.edu.",
+        )
+
+
+class QaHostNotItsOwn(SetupProblem):
+    """QA's host is not told apart from production's."""
+
+    code = "qa-host-not-its-own"
+
+    def __init__(self, reason: str) -> None:
+        """Take the reason as a clause."""
+        super().__init__(
+            f"ALUMNIQ_QA_PUBLIC_URL is set, but {reason}.",
+            "Set both, to two hosts, such as https://feeds.example.edu and "
+            "https://qa-feeds.example.edu; or leave ALUMNIQ_QA_PUBLIC_URL out, if both "
+            "environments have one host.",
+        )

@@ -165,35 +165,6 @@ class UnusableNetwork(SetupProblem):
         )
 
 
-class UnusablePublicUrl(SetupProblem):
-    """A public URL of the gateway is not valid."""
-
-    code = "unusable-public-url"
-
-    def __init__(self, setting: str, fault: str) -> None:
-        """Take what is wrong as a clause that follows the setting's name."""
-        super().__init__(
-            f"{setting} {fault}.",
-            "Write the scheme and the host, with a port if it is not the usual one: "
-            "https://feeds.example.edu.",
-        )
-
-
-class QaHostNotItsOwn(SetupProblem):
-    """QA's host is not told apart from production's."""
-
-    code = "qa-host-not-its-own"
-
-    def __init__(self, reason: str) -> None:
-        """Take the reason as a clause."""
-        super().__init__(
-            f"ALUMNIQ_QA_PUBLIC_URL is set, but {reason}.",
-            "Set both, to two hosts, such as https://feeds.example.edu and "
-            "https://qa-feeds.example.edu; or leave ALUMNIQ_QA_PUBLIC_URL out, if both "
-            "environments have one host.",
-        )
-
-
 class NoSigningKey(SetupProblem):
     """The signing key is missing or unusable."""
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.target import Environment
-from alumniq_pipelines.core.problems.setup import QaHostNotItsOwn, UnusablePublicUrl
+from alumniq_pipelines.core.problems.settings import QaHostNotItsOwn, UnusablePublicUrl
 from alumniq_pipelines.settings import Settings, child_environment
 
 PRODUCTION, QA = "https://feeds.example.edu", "https://qa-feeds.example.edu"
