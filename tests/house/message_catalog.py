@@ -68,6 +68,7 @@ MODULES = (
     "rollback",
     "query",
     "paths",
+    "backup",
     "setup",
     "database",
 )
