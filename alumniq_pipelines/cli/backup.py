@@ -30,8 +30,8 @@ SUBJECT = "installation"
 """What the entries of the audit trail are about."""
 
 KEEP_SAFE: "Mapping[KeysIncluded, str]" = {
-    "yes": "It holds the data of all customers and the keys of this installation: keep it as secret "
-    "as the installation itself, or make it with --without-keys and keep the keys elsewhere.",
+    "yes": "It holds the data of all customers and the keys of this installation: keep it as "
+    "secret as the installation, or make it with --without-keys and keep the keys elsewhere.",
     "left-out": "It holds the data of all customers: keep it secret. Restoring it takes the keys "
     "as well, so keep signing.key and sealing.key elsewhere.",
     "none": "It holds the data of all customers: keep it secret.",
