@@ -123,24 +123,32 @@ def create_backup(path: Path, progress: Progress, *, force: bool) -> Iterator[Ba
             raw.flush()
             os.fsync(raw.fileno())
             part.replace(path)
-            sync(path.absolute().parent)
+            sync(part.parent)
     except OSError as error:
         raise OutputNotWritable(error.strerror or type(error).__name__) from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager
 def _locked_file(part: Path) -> Iterator[BinaryIO]:
-    """Yield the file under its temporary name; what a killed backup has left is written over."""
+    """Yield the empty file of a temporary name, and delete it if it is not renamed by the end.
+
+    What a killed backup has left is written over.
+    """
     descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
     with os.fdopen(descriptor, "r+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OutputNotWritable(OTHER_BACKUP) from None
+        # Between opening and locking, another backup may have renamed it: it is complete now.
+        if not part.exists() or not part.samefile(f"/dev/fd/{file.fileno()}"):
+            raise OutputNotWritable(OTHER_BACKUP)
         file.truncate()
-        yield file
+        try:
+            yield file
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 @dataclass(frozen=True, slots=True)
