@@ -5,8 +5,8 @@ published is in the warehouse, which is copied after it. What was published in b
 warehouse alone, and `alumniq doctor --repair` and the runs of those loads know what to do with it.
 The other way round, a version would be missing that the ledger promises.
 
-What unfinished loads need in the archive and in buckets is deleted when they end. If some of it is
-gone by the time that it is copied, the ledger is copied again.
+What unfinished loads need in the archive is deleted when they end. If some of it is gone by the
+time that it is copied, the ledger is copied again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -59,11 +59,14 @@ class Backup:
 
     def write(self, into: BackupFile, scratch: Path) -> Manifest:
         """Write everything and return the manifest, which is written last."""
-        taken_at = self.clock()
         self._add_folder(into, KEYS, {} if self.without_keys else self.keys)
         maps = {path.name: path for path in sorted(self.field_maps.glob("[!.]*.yaml"))}
         self._add_folder(into, FIELD_MAPS, maps)
-        snapshot, missing = self._copy_ledger(into, scratch)
+        snapshot, taken_at, missing = self._copy_ledger(into, scratch)
+        # Only now: a file may be replaced, and the ledger knows of the calls until then.
+        for upload in snapshot.needed.uploads:
+            if not self._add(into, scratch, upload.name, partial(self._fetch, upload)):
+                missing.add(upload.name)
         versions = {received_name(version.sha256) for version in self.warehouse.back_up(into)}
         for name in sorted(versions):
             self._add_archived(into, scratch, [name])
@@ -87,25 +90,25 @@ class Backup:
             return "none"
         return "left-out" if self.without_keys else "yes"
 
-    def _copy_ledger(self, into: BackupFile, scratch: Path) -> tuple[LedgerSnapshot, set[str]]:
-        """Copy the ledger and the files that it needs, until none of them is gone meanwhile.
+    def _copy_ledger(
+        self, into: BackupFile, scratch: Path
+    ) -> tuple[LedgerSnapshot, datetime, set[str]]:
+        """Copy the ledger and the archived files that it needs, until none is gone meanwhile.
 
-        Also returns the names of those that were not there at two times in succession.
+        Also returns when, and the names of files that were not there at two times in succession.
         """
         before: set[str] = set()
         for _ in range(MAX_SNAPSHOTS):
+            taken_at = self.clock()
             snapshot = take_snapshot(self.ledger.database, scratch / LEDGER)
             missing = set(self._add_needed(into, scratch, snapshot.needed))
             if missing <= before:
                 break
             before = missing
-        return snapshot, missing
+        return snapshot, taken_at, missing
 
     def _add_needed(self, into: BackupFile, scratch: Path, needed: NeededFiles) -> Iterator[str]:
-        """Add files that are not in the backup yet, and yield the names of those that are gone."""
-        for upload in needed.uploads:
-            if not self._add(into, scratch, upload.name, partial(self._fetch, upload)):
-                yield upload.name
+        """Add archived files that are not added yet, and yield the names of those that are gone."""
         for names in (*needed.held, *((name,) for name in needed.repeated)):
             if not self._add_archived(into, scratch, names):
                 yield f"{ARCHIVE}/{names[0]}"

@@ -25,8 +25,7 @@ class BackupUnusable(SetupProblem):
     def __init__(self, file: str, reason: str) -> None:
         super().__init__(
             f"{file!r} cannot be restored: {reason}.",
-            "Nothing was restored. Copy the file again from where it is kept, or use another "
-            "backup.",
+            "Copy the file again from where it is kept, or use another backup.",
         )
 
 

@@ -36,7 +36,7 @@ from tests.integration.dagster.sensor_ticks import tick
 
 FEED, TABLE, FILE = "warehouse-lookups", "warehouse_lookups", "lookups.csv"
 CUSTOMERS = ("iqu", "ocu")
-ROWS = 100
+ROWS, HELD_ROWS = 100, 5
 MAX_WAIT_SECONDS = 300
 S3 = {
     "ALUMNIQ_BUCKET": "s3",
@@ -51,9 +51,9 @@ def target_of(customer: str) -> Target:
 
 
 def content_of(customer: str, mark: str, rows: int = ROWS) -> str:
-    """Return a file whose rows all name the customer and a mark."""
+    """Return a file whose rows all name the customer and a mark; one more is rejected."""
     lines = (f'"unit","{code}","{customer} {mark}","{code}","true"\n' for code in range(rows))
-    return HEADER + "".join(lines)
+    return HEADER + "".join(lines) + '"unit","bad","Unit","x","true"\n'
 
 
 @dataclass
@@ -137,7 +137,7 @@ def add_customers(system: System) -> None:
     for customer in CUSTOMERS:
         system.ledger.customers.add(Customer(customer, customer.upper(), customer), now)
         # Loads without most of the rows are held, and those that change all of them are not.
-        terms = Subscription(target_of(customer), thresholds={"changed": Threshold()})
+        terms = Subscription(target_of(customer), 1, thresholds={"changed": Threshold()})
         system.ledger.customers.subscribe(terms, now)
         system.buckets.create(customer)
 
