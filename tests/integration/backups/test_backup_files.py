@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.backup_file import (
@@ -149,6 +149,7 @@ def test_what_a_killed_backup_has_left_is_written_over(tmp_path: Path) -> None:
 SHARES = st.floats(0, 1, exclude_max=True)
 
 
+@settings(deadline=None)
 @given(share=SHARES)
 def test_a_file_that_is_cut_off_anywhere_is_refused(share: float) -> None:
     with small_backup() as path:
@@ -158,6 +159,7 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(share: float) -> None:
             verify(path)
 
 
+@settings(deadline=None)
 @given(share=SHARES, flipped=st.integers(1, 255))
 def test_no_changed_byte_changes_what_is_restored(share: float, flipped: int) -> None:
     with small_backup() as path:

@@ -27,6 +27,7 @@ from alumniq_pipelines.services import load_actions
 from alumniq_pipelines.settings import Settings
 from tests.integration.dagster.backed_up_system import (
     HELD_ROWS,
+    MAX_WAIT_SECONDS,
     ROWS,
     S3,
     System,
@@ -193,7 +194,7 @@ def back_up_while_loads_run(system: System, file: Path) -> Mapping[str, list[str
     worker = threading.Thread(target=work)
     worker.start()
     try:
-        assert begun.wait(60)
+        assert begun.wait(MAX_WAIT_SECONDS)
         found: Mapping[str, list[str]] = alumniq_json("backup", str(file))
         return found
     finally:
