@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, assert_never
 from alumniq_pipelines.adapters.data_folder import group_id
 
 if TYPE_CHECKING:
+    from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+    from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+    from alumniq_pipelines.core.loads.backup import WarehouseBackup
     from alumniq_pipelines.core.loads.warehouse import Warehouse
     from alumniq_pipelines.settings import Settings
 
@@ -20,18 +23,43 @@ def open_warehouse(settings: "Settings") -> "Warehouse":
     """
     match settings.warehouse:
         case "duckdb":
-            from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
-
-            group = group_id(settings.warehouse_group)
-            return DuckDBWarehouse(
-                settings.warehouse_dir, settings.versions_kept, settings.query_seconds, group
-            )
+            return _open_duckdb(settings)
         case "postgres":
-            from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
-
-            url = _postgres_url(settings)
-            return PostgresWarehouse(url, settings.versions_kept, settings.query_seconds)
+            return _open_postgres(settings)
     assert_never(settings.warehouse)
+
+
+def open_warehouse_backup(settings: "Settings") -> "WarehouseBackup":
+    """Open the warehouse that the settings name, for a backup of it.
+
+    Raises UnusableWarehouseUrl and UnusableWarehouseGroup.
+    """
+    match settings.warehouse:
+        case "duckdb":
+            from alumniq_pipelines.adapters.warehouse.duckdb.backup import DuckDBBackup
+
+            return DuckDBBackup(_open_duckdb(settings))
+        case "postgres":
+            from alumniq_pipelines.adapters.warehouse.postgres.backup import PostgresBackup
+
+            return PostgresBackup(_open_postgres(settings))
+    assert_never(settings.warehouse)
+
+
+def _open_duckdb(settings: "Settings") -> "DuckDBWarehouse":
+    from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+
+    group = group_id(settings.warehouse_group)
+    return DuckDBWarehouse(
+        settings.warehouse_dir, settings.versions_kept, settings.query_seconds, group
+    )
+
+
+def _open_postgres(settings: "Settings") -> "PostgresWarehouse":
+    from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+
+    url = _postgres_url(settings)
+    return PostgresWarehouse(url, settings.versions_kept, settings.query_seconds)
 
 
 def check_warehouse(settings: "Settings") -> None:

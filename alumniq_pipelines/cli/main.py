@@ -7,6 +7,7 @@ need them.
 
 import typer
 
+from alumniq_pipelines.cli.backup import backup, restore
 from alumniq_pipelines.cli.check import check
 from alumniq_pipelines.cli.console import Commands
 from alumniq_pipelines.cli.customer import customer
@@ -45,6 +46,8 @@ app.command()(check)
 app.add_typer(watch, name="watch")
 app.command()(sql)
 app.command()(doctor)
+app.command()(backup)
+app.command()(restore)
 app.command()(migrate)
 app.command()(up)
 app.command()(demo)

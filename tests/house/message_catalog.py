@@ -69,6 +69,7 @@ MODULES = (
     "query",
     "paths",
     "settings",
+    "backup",
     "setup",
     "hosts",
     "installation",

@@ -32,10 +32,13 @@ MAY_IMPORT = {
     },
     "alumniq_pipelines/adapters": {
         "argon2",
+        "backports",
         "boto3",
         "botocore",
+        "compression",  # of the standard library from 3.14 on; `backports` before
         "cryptography",
         "psycopg",
+        "pydantic",
         "yaml",
     },
     "alumniq_pipelines/adapters/bucket": {"boto3", "botocore", "mypy_boto3_s3"},

@@ -72,15 +72,17 @@ COMMANDS: Mapping[str, str] = {
     "watch list": "",
     "watch incidents": "",
     "watch remove": IQU,
+    "backup": "{file}.backup",
 }
 """In an order in which each finds what it needs; these end with exit code 0."""
 
 NOTHING_THERE: Mapping[str, str] = {
+    "restore": "{file}.backup",
     "load report": "{ended} --output {file}.xlsx",
     "watch suggest": IQU,
     "sql": "iqu qa nothing",
 }
-"""These find nothing: they end with exit code 2."""
+"""These find nothing, or what is in the way: they end with exit code 2."""
 
 SOMETHING_TO_DO: Mapping[str, str] = {"doctor": ""}
 """These find what is to be done: they end with exit code 1."""

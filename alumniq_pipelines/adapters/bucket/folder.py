@@ -106,6 +106,11 @@ class FolderBucket:
             with tempfile.TemporaryFile(dir=self.root):  # has no name, so it is no object
                 pass
 
+    def set_modified(self, key: str, at: datetime) -> None:
+        """Let an object be as old as it was before it was restored."""
+        with _errors_as_outage():
+            os.utime(self.root / key, (at.timestamp(), at.timestamp()), follow_symlinks=False)
+
     def list_objects(self, prefix: str, limit: int = 1_000) -> Sequence[StoredFile]:
         """List objects whose key starts with `prefix`, in order of key."""
         if object_key_error(f"{prefix}x") is not None:

@@ -127,6 +127,14 @@ class Database:
         with self._write_lock, self._errors_as_outage(), self.engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Yield a connection to PostgreSQL whose SELECTs all see the state of one moment."""
+        with self._errors_as_outage(), self.engine.connect() as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
     def check_writable(self) -> None:
         """Raise LedgerUnavailable, or the DatabaseProblem behind it, if nothing can be written."""
         with setup_problems_shown(), self.own_connection() as connection:

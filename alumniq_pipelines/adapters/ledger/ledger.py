@@ -19,15 +19,15 @@ from alumniq_pipelines.adapters.ledger.load_numbers import LoadNumbers
 from alumniq_pipelines.adapters.ledger.load_queue import LoadQueue
 from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
+from alumniq_pipelines.adapters.ledger.revision import foreign_revision, revision_of
 from alumniq_pipelines.adapters.ledger.sensor_ticks import SensorTicks
 from alumniq_pipelines.adapters.ledger.sessions import Sessions
 from alumniq_pipelines.adapters.ledger.signing import SigningSalts
 from alumniq_pipelines.adapters.ledger.staff_accounts import StaffAccounts
-from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
+from alumniq_pipelines.adapters.ledger.tables import REVISION
 from alumniq_pipelines.adapters.ledger.unknown_runs import UnknownRuns
 from alumniq_pipelines.adapters.ledger.versions import Versions
 from alumniq_pipelines.adapters.ledger.watches import Watches
-from alumniq_pipelines.core.problems.setup import ForeignRevision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ class Ledger:
         with setup_problems_shown():
             found = self._revision()
         if found != REVISION:
-            raise ForeignRevision(found, REVISION)
+            raise foreign_revision(found)
 
     def close(self) -> None:
         """Close all connections."""

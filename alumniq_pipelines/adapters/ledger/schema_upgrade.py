@@ -10,11 +10,11 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from alumniq_pipelines.adapters.ledger.database import LOCK_TIMEOUT_SECONDS, Database
-from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
+from alumniq_pipelines.adapters.ledger.revision import foreign_revision, revision_of
+from alumniq_pipelines.adapters.ledger.tables import REVISION
 from alumniq_pipelines.adapters.postgresql import search_path_option
 from alumniq_pipelines.core.problems.database import LedgerInOtherSchema
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
-from alumniq_pipelines.core.problems.setup import ForeignRevision
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
 ADVISORY_LOCK = 7_305_213_941
@@ -40,7 +40,7 @@ def migrate(database: Database) -> None:
     On SQLite the transaction itself is the lock, and the file and its folder are created first.
     """
     if database.path is not None:
-        _make_file(database.path)
+        make_database_file(database.path)
         _enter_wal_mode(database)
     with _migration_lock, database.writing() as connection:
         if database.path is None:
@@ -54,7 +54,7 @@ def migrate(database: Database) -> None:
         try:
             command.upgrade(alembic_config(connection), REVISION)
         except CommandError:  # a revision of a newer release
-            raise ForeignRevision(found, REVISION) from None
+            raise foreign_revision(found) from None
 
 
 def _refuse_other_schema(connection: Connection) -> None:
@@ -74,7 +74,7 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-def _make_file(path: Path) -> None:
+def make_database_file(path: Path) -> None:
     """Create an empty database file with private permissions, which SQLite's other files inherit.
 
     An existing file is not opened: closing it would drop the locks of this process's connections.

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -18,8 +17,6 @@ from sqlalchemy import (
     Table,
     Text,
     false,
-    inspect,
-    select,
 )
 
 from alumniq_pipelines.adapters.ledger.column_types import (
@@ -338,13 +335,3 @@ audit = Table(
     Column("subject", String(200), nullable=False, index=True),
     Column("detail", JSON, nullable=False),
 )
-
-_revisions = Table("alembic_version", MetaData(), Column("version_num", String(32)))
-"""Alembic's own table, in a MetaData of its own so that migrations leave it alone."""
-
-
-def revision_of(connection: Connection) -> str | None:
-    """Return the revision of a database; None if it has none yet."""
-    if not inspect(connection).has_table(_revisions.name):
-        return None
-    return connection.scalar(select(_revisions.c.version_num))

@@ -240,7 +240,7 @@ def test_a_version_that_is_removed_meanwhile_is_read_to_the_end(
 
     def removed_then_found(itself: OtherRows, key: ForeignKey) -> Iterator[Positions]:
         deliver(PEOPLE, "xid\n002\n")
-        warehouse._files(first.target).retire(first.number)
+        warehouse.files(first.target).retire(first.number)
         return find(itself, key)
 
     monkeypatch.setattr(OtherRows, "orphans", removed_then_found)

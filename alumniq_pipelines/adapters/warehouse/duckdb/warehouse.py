@@ -56,8 +56,8 @@ class DuckDBWarehouse:
 
     def live(self, target: Target) -> Version | None:
         """Return the version that new readers see."""
-        files = self._files(target)
-        with _errors_as_outage():
+        files = self.files(target)
+        with errors_as_outage():
             number = files.linked_number()
             return None if number is None else version_file.read([files.path(number)])[0].version
 
@@ -66,8 +66,8 @@ class DuckDBWarehouse:
     ) -> LiveRows | None:
         """Return the live version with its file, which is never written again."""
         del scratch, columns
-        files = self._files(target)
-        with _errors_as_outage():
+        files = self.files(target)
+        with errors_as_outage():
             number = files.linked_number()
             if number is None:
                 return None
@@ -88,10 +88,10 @@ class DuckDBWarehouse:
     ) -> Version:
         """Complete a new version and make it live; moves the file of accepted rows."""
         described = describe(target, field_map, accepted, number, job_id, now)
-        files = self._files(target)
+        files = self.files(target)
         token = TokenFiles(files=files, number=number, attempt=attempt)
-        with _errors_as_outage():
-            self._create_folders(files.folder)
+        with errors_as_outage():
+            self.create_folders(files.folder)
             if token.is_revoked:
                 raise AttemptOver(job_id)
             _check_owner(files, target, number, job_id)
@@ -110,9 +110,9 @@ class DuckDBWarehouse:
 
     def revoke(self, target: Target, *, number: int, attempt: int) -> None:
         """Prevent a publication; complete the catalog if its process ended between the links."""
-        files = self._files(target)
-        with _errors_as_outage():
-            self._create_folders(files.folder)
+        files = self.files(target)
+        with errors_as_outage():
+            self.create_folders(files.folder)
             TokenFiles(files=files, number=number, attempt=attempt).revoke()
             if files.linked_number() == number:
                 seconds = min(REVOKE_SECONDS, self.lock_seconds)
@@ -120,9 +120,9 @@ class DuckDBWarehouse:
 
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
         """Make a stored version live; raises UnknownVersion."""
-        files = self._files(target)
-        with _errors_as_outage():
-            retained = self._retained(files)
+        files = self.files(target)
+        with errors_as_outage():
+            retained = self.retained(files)
             if number not in retained:
                 raise UnknownVersion(str(target), number, retained)
             with _locked(files, self.lock_seconds):
@@ -133,9 +133,9 @@ class DuckDBWarehouse:
 
     def versions(self, target: Target) -> Sequence[Version]:
         """Return the stored versions, newest first."""
-        files = self._files(target)
-        with _errors_as_outage():
-            paths = [files.path(number) for number in self._retained(files)]
+        files = self.files(target)
+        with errors_as_outage():
+            paths = [files.path(number) for number in self.retained(files)]
             return [file.version for file in version_file.read(paths)]
 
     def targets(self) -> Sequence[Target]:
@@ -155,23 +155,23 @@ class DuckDBWarehouse:
         catalog = self._environment(customer, environment) / f"catalog{SUFFIX}"
         if not catalog.exists():
             raise NothingPublished(customer, environment)
-        with _errors_as_outage():
+        with errors_as_outage():
             return query.run(catalog, sql, max_rows=limit, seconds=self.query_seconds)
 
     def _environment(self, customer: str, environment: str) -> Path:
         """Return the folder of an environment."""
         return self.folder.absolute() / customer / environment
 
-    def _files(self, target: Target) -> NumberedFiles:
+    def files(self, target: Target) -> NumberedFiles:
         """Return the files of a target's versions."""
         folder = self._environment(target.customer, target.environment) / target.feed
         return NumberedFiles(folder, folder / f"live{SUFFIX}", self.group)
 
-    def _create_folders(self, folder: Path) -> None:
+    def create_folders(self, folder: Path) -> None:
         """Create a folder in the warehouse."""
         create_folders(folder, self.folder.absolute(), self.group)
 
-    def _retained(self, files: NumberedFiles) -> Sequence[int]:
+    def retained(self, files: NumberedFiles) -> Sequence[int]:
         """Return the numbers of the versions to keep, newest first, always with the live one."""
         numbers = files.numbers()
         live = files.linked_number()
@@ -199,7 +199,7 @@ class DuckDBWarehouse:
 
     def _complete_links(self, target: Target, now: datetime, seconds: float) -> Version:
         """Write the catalog again, which a publication that was interrupted did not reach."""
-        files = self._files(target)
+        files = self.files(target)
         with _locked(files, seconds):
             number = files.linked_number()
             if number is None:  # nothing of ours takes a pointer away
@@ -221,11 +221,11 @@ class DuckDBWarehouse:
         revoked. If the process ends between the two moves, the next publication in the environment,
         another attempt at this load, or the revocation of this one writes the catalog again.
         """
-        files = self._files(target)
+        files = self.files(target)
         folder = files.folder.parent
         catalog_link = folder / f"catalog{SUFFIX}"
         catalogs = NumberedFiles(folder / ".catalogs", catalog_link, self.group)
-        self._create_folders(catalogs.folder)
+        self.create_folders(catalogs.folder)
         with lock_folder(folder, seconds):
             # By feed, so that the new live version replaces the current one. Without the file of a
             # link, the catalog lacks that feed only.
@@ -294,7 +294,7 @@ def _stored_again(files: NumberedFiles, version: Version) -> Version | None:
 
 
 @contextmanager
-def _errors_as_outage() -> Iterator[None]:
+def errors_as_outage() -> Iterator[None]:
     """Raise WarehouseUnavailable for errors of DuckDB and the file system, naming only their class.
 
     DuckDB's messages may repeat cell values.

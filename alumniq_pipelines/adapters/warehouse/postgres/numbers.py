@@ -40,7 +40,7 @@ def list_targets(connection: Connection[Any]) -> Sequence[Target]:
     query = "select distinct customer, environment, feed from {}._facts"
     found = [
         row
-        for schema in _schemas_with(connection, "_facts")
+        for schema in schemas_with(connection, "_facts")
         for row in connection.execute(SQL(query).format(Identifier(schema))).fetchall()
     ]
     return [Target(customer, Environment(name), feed) for customer, name, feed in sorted(found)]
@@ -63,7 +63,7 @@ def _tables_with_numbers(connection: Connection[Any], target: Target | None) -> 
         return [
             f"{identifier(schema)}.{table}"
             for table in ("_facts", "_tokens")
-            for schema in _schemas_with(connection, table)
+            for schema in schemas_with(connection, table)
         ]
     layout = SchemaLayout(target)
     found = connection.execute(
@@ -86,7 +86,7 @@ def highest_number_at(url: str) -> int:
         raise WarehouseUnavailable(type(error).__name__) from None
 
 
-def _schemas_with(connection: Connection[Any], table: str) -> Sequence[str]:
+def schemas_with(connection: Connection[Any], table: str) -> Sequence[str]:
     """Return the schemas of versions that have a table, in order."""
     found = connection.execute(
         "select nspname::text from pg_namespace where nspname like %s "

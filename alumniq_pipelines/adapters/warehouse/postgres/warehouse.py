@@ -82,7 +82,7 @@ class PostgresWarehouse:
 
     def live(self, target: Target) -> Version | None:
         """Return the version that new readers see."""
-        with self._connect() as connection:
+        with self.connect() as connection:
             return _live(connection, SchemaLayout(target))
 
     def live_rows(
@@ -90,7 +90,7 @@ class PostgresWarehouse:
     ) -> LiveRows | None:
         """Return the live version with its rows, copied into a DuckDB file in `scratch`."""
         layout, database = SchemaLayout(target), scratch / "live.duckdb"
-        with self._connect() as connection, connection.transaction():
+        with self.connect() as connection, connection.transaction():
             # One snapshot, so that facts and rows are of the same version.
             connection.execute("set transaction isolation level repeatable read")
             live = _live(connection, layout)
@@ -119,7 +119,7 @@ class PostgresWarehouse:
         described = describe(target, field_map, accepted, number, job_id, now)
         layout = SchemaLayout(target)
         token = Token(layout=layout, number=number, attempt=attempt)
-        with self._connect(is_writing=True) as connection:
+        with self.connect(is_writing=True) as connection:
             create_schemas(connection, layout)
             if not token.prepare(connection):
                 raise AttemptOver(job_id)
@@ -137,7 +137,7 @@ class PostgresWarehouse:
                     before_pointer_moves()
                     if not token.spend(connection):
                         raise AttemptOver(job_id)
-                    live = _set_live(connection, layout, number)
+                    live = set_live(connection, layout, number)
                 elif token.is_revoked(connection):
                     raise AttemptOver(job_id)
             reach(FaultPoint.POINTER_MOVED)
@@ -156,27 +156,27 @@ class PostgresWarehouse:
         """Make a stored version live; raises UnknownVersion."""
         del now
         layout = SchemaLayout(target)
-        with self._connect(is_writing=True) as connection, connection.transaction():
+        with self.connect(is_writing=True) as connection, connection.transaction():
             lock(connection, layout.view)
-            retained = [fact["number"] for fact in self._retained(connection, layout)]
+            retained = [fact["number"] for fact in self.retained(connection, layout)]
             if number not in retained:
                 raise UnknownVersion(str(target), number, retained)
-            return _set_live(connection, layout, number)
+            return set_live(connection, layout, number)
 
     def versions(self, target: Target) -> Sequence[Version]:
         """Return the stored versions, newest first."""
         layout = SchemaLayout(target)
-        with self._connect() as connection:
-            return [_version(layout, fact) for fact in self._retained(connection, layout)]
+        with self.connect() as connection:
+            return [_version(layout, fact) for fact in self.retained(connection, layout)]
 
     def targets(self) -> Sequence[Target]:
         """Return the targets that have a version."""
-        with self._connect() as connection:
+        with self.connect() as connection:
             return numbers.list_targets(connection)
 
     def highest_number(self, target: Target | None = None) -> int:
         """Return the highest number of a target's versions and tokens, or of all targets."""
-        with self._connect() as connection:
+        with self.connect() as connection:
             return numbers.highest_number(connection, target)
 
     def query(
@@ -186,7 +186,7 @@ class PostgresWarehouse:
         if not CUSTOMER_PATTERN.fullmatch(customer) or environment not in set(Environment):
             raise NothingPublished(customer, environment)
         schema = schema_of(customer, environment)
-        with self._connect() as connection:
+        with self.connect() as connection:
             if not has_live_versions(connection, schema):
                 raise NothingPublished(customer, environment)
             role = reader_role.prepare_reader(connection, schema)
@@ -194,7 +194,7 @@ class PostgresWarehouse:
                 connection, schema, role, sql, max_rows=limit, seconds=self.query_seconds
             )
 
-    def _retained(
+    def retained(
         self, connection: Connection[Any], layout: SchemaLayout
     ) -> Sequence[Mapping[str, Any]]:
         """Return the facts of the versions to keep, newest first; the live one is among them."""
@@ -207,7 +207,7 @@ class PostgresWarehouse:
 
     def _prune(self, connection: Connection[Any], layout: SchemaLayout, now: datetime) -> None:
         """Drop old versions and tokens; what others block goes after a later publication."""
-        retained = {fact["number"] for fact in self._retained(connection, layout)}
+        retained = {fact["number"] for fact in self.retained(connection, layout)}
         found = metadata(connection, layout)
         latest = (now - GRACE).astimezone(UTC).replace(tzinfo=None)
         for newer, old in pairwise(found):
@@ -226,12 +226,13 @@ class PostgresWarehouse:
         try:
             yield
         except (psycopg.Error, duckdb.Error, OSError):
-            with self._connect() as connection:
+            with self.connect() as connection:
                 if token.is_revoked(connection):
                     raise AttemptOver(job_id) from None
             raise
 
-    def _connect(self, *, is_writing: bool = False) -> AbstractContextManager[Connection[Any]]:
+    def connect(self, *, is_writing: bool = False) -> AbstractContextManager[Connection[Any]]:
+        """Return a session for a `with` block; raises WarehouseUnavailable."""
         return connect(self.url, lock_seconds=self.lock_seconds, is_writing=is_writing)
 
 
@@ -246,7 +247,7 @@ def _version(layout: SchemaLayout, row: Mapping[str, Any]) -> Version:
     return replace(version_of(row).version, relation=layout.relation)
 
 
-def _set_live(connection: Connection[Any], layout: SchemaLayout, number: int) -> Version:
+def set_live(connection: Connection[Any], layout: SchemaLayout, number: int) -> Version:
     """Make a version live; the view changes only if the columns do."""
     [wanted] = metadata(connection, layout, f"number = {number}")
     shape = wanted["shape"]
