@@ -11,12 +11,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from alumniq_pipelines.core.database_paths import database_path
+from alumniq_pipelines.core.problems.settings import UnusableSettings
 from alumniq_pipelines.gateway_settings import GatewaySettings
 from alumniq_pipelines.secret_files import PREFIX, SecretFiles
+from alumniq_pipelines.settings_faults import value_faults
 
 BucketKind = Literal["folder", "s3"]
 WarehouseEngine = Literal["duckdb", "postgres"]
@@ -216,6 +223,13 @@ class Settings(GatewaySettings):
         ge=1,
         description="Maximum ratio of decompressed to compressed size, beyond 64 MiB.",
     )
+
+    def __init__(self, **values: Any) -> None:
+        """Read the settings; raises UnusableSettings and SecretFileUnreadable."""
+        try:
+            super().__init__(**values)
+        except (ValidationError, SettingsError) as error:
+            raise UnusableSettings(value_faults(error)) from None
 
     @classmethod
     def settings_customise_sources(

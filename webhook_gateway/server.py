@@ -23,6 +23,7 @@ from alumniq_pipelines.core.problems.request import (
 )
 from alumniq_pipelines.files.private_files import UMASK
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.start_checks import check_start
 from alumniq_pipelines.wiring import protect_data_folder
 from webhook_gateway.app import open_app
 from webhook_gateway.http.errors import request_error_response
@@ -163,10 +164,11 @@ def main() -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.umask(UMASK)
-    settings = Settings()
     try:
+        settings = Settings()
         protect_data_folder(settings)
         app = open_app(settings)
+        check_start(settings)
     except Problem as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(2)

@@ -1,5 +1,6 @@
 """Reading field maps from YAML files."""
 
+import hashlib
 import logging
 import os
 import re
@@ -19,6 +20,9 @@ from alumniq_pipelines.core.problems.setup import FieldMapProblem, FieldMapsMiss
 from alumniq_pipelines.core.trace import trace_of
 
 logger = logging.getLogger(__name__)
+
+SUFFIX = ".yaml"
+DIGEST_CHARACTERS = 16
 
 MAX_BYTES = 1_000_000
 """Our largest field map has 10,000; without a limit, one file could use up all memory."""
@@ -114,7 +118,7 @@ def read_files(folder: Path) -> Mapping[str, FieldMapFile]:
     files: dict[str, FieldMapFile] = {}
     for path in paths:
         # A leading dot marks temporary files of editors and copies.
-        if path.suffix != ".yaml" or path.name.startswith("."):
+        if path.suffix != SUFFIX or path.name.startswith("."):
             continue
         file = _read(path)
         if not file.text and not os.path.lexists(path):
@@ -126,6 +130,21 @@ def read_files(folder: Path) -> Mapping[str, FieldMapFile]:
     if not files:
         raise FieldMapProblem([f"{folder}: there is no *.yaml file here"])
     return files
+
+
+def field_map_digests(folder: Path) -> Mapping[str, str]:
+    """Return a digest of the bytes of each file, by feed, without parsing any.
+
+    Raises FieldMapsMissing.
+    """
+    try:
+        return {
+            path.stem: hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST_CHARACTERS]
+            for path in folder.iterdir()
+            if path.suffix == SUFFIX and not path.name.startswith(".") and path.is_file()
+        }
+    except OSError as error:
+        raise FieldMapsMissing(str(folder), _reason(error)) from None
 
 
 def _read(path: Path) -> FieldMapFile:

@@ -11,15 +11,13 @@ from alumniq_pipelines.core.problems.setup import NotForSeveralHosts, UnusableLa
 from alumniq_pipelines.defs import celery_config
 from alumniq_pipelines.defs.tags import CUSTOMER
 from alumniq_pipelines.files.private_files import make_folder
+from alumniq_pipelines.run_queue import CELERY, LOCAL, check_queue
 from alumniq_pipelines.settings import REPOSITORY, Settings
 
 MARK = "# Made by alumniq from its settings at every start. To keep changes, delete this line."
 EARLIER_MARK = "# Dagster's instance: how runs are queued"
 """How the file began that earlier releases copied at every start."""
 
-LOCAL = "local"
-"""The launcher whose runs are processes of the code server, on its machine."""
-CELERY = "celery"
 CELERY_LAUNCHER = {
     "module": "dagster_celery.launcher",
     "class": "CeleryRunLauncher",
@@ -78,7 +76,10 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 
 def check_profile(settings: Settings) -> None:
-    """Raise NotForSeveralHosts if runs may be on other hosts, and something they need is on one."""
+    """Raise NotForSeveralHosts if runs may be on other hosts, and something they need is on one.
+
+    Raises UnusableBroker and UnusableBackend.
+    """
     needed = {
         "ALUMNIQ_LEDGER_URL, a PostgreSQL database": is_postgresql(settings),
         "ALUMNIQ_BUCKET=s3": settings.bucket == "s3",
@@ -95,6 +96,7 @@ def check_profile(settings: Settings) -> None:
     missing = [setting for setting, is_there in needed.items() if not is_there]
     if settings.launcher != LOCAL and missing:
         raise NotForSeveralHosts(missing)
+    check_queue(settings)
 
 
 def compute_logs_environment(settings: Settings) -> dict[str, str]:

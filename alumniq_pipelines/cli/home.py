@@ -45,6 +45,7 @@ def prepare_installation(settings: Settings) -> None:
     in PostgreSQL are made by `migrate` alone: several hosts may have different releases for a
     while. Raises SetupProblem if ledger or warehouse cannot be used as they are set up.
     """
+    from alumniq_pipelines.start_checks import host_differences
     from alumniq_pipelines.wiring import open_buckets, protect_data_folder
 
     check_profile(settings)
@@ -52,27 +53,32 @@ def prepare_installation(settings: Settings) -> None:
     if is_postgresql(settings):
         write_configuration(settings)
     else:
-        migrate(settings)
+        migrate(settings, anew=False)
     with ledger_of(settings) as ledger:
         ledger.ping()
         check_tables(ledger)
+        for difference in host_differences(settings, ledger):
+            raise difference
     with suppress(WarehouseUnavailable):  # loads are accepted, and wait until it is back
         check_warehouse(settings)
     open_buckets(settings)
 
 
-def migrate(settings: Settings) -> None:
+def migrate(settings: Settings, *, anew: bool = True) -> None:
     """Create the tables of the ledger and of Dagster, or upgrade them; harmless to repeat.
 
-    If the ledger is in PostgreSQL, Dagster's records go there too, in a schema of their own. Raises
+    Records what all hosts must have alike; if `anew`, in place of what was recorded before. If the
+    ledger is in PostgreSQL, Dagster's records go there too, in a schema of their own. Raises
     SetupProblem.
     """
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
+    from alumniq_pipelines.start_checks import record_host_values
 
     check_profile(settings)
     write_configuration(settings)
     with closing(Ledger.open(settings.ledger)) as ledger:
         ledger.migrate()
+        record_host_values(settings, ledger, anew=anew)
     if is_postgresql(settings):
         make_schema(settings)
         _migrate_dagster(settings)

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from alumniq_pipelines.cli.dagster_configuration import CELERY
 from alumniq_pipelines.cli.home import check_ports, exclusive_use, prepare_installation
 from alumniq_pipelines.cli.programs import (
     CODE_SERVER,
@@ -23,8 +22,10 @@ from alumniq_pipelines.cli.programs import (
     programs_environment,
     write_workspace,
 )
+from alumniq_pipelines.cli.redis_servers import check_redis
 from alumniq_pipelines.cli.supervisor import LogWriter, Supervisor, stop_signals
 from alumniq_pipelines.core.problems.setup import UnknownProgram
+from alumniq_pipelines.run_queue import CELERY
 from alumniq_pipelines.settings import Settings
 
 COLOURS = {
@@ -87,12 +88,14 @@ def system(
 ) -> Iterator[Supervisor]:
     """Run the whole system on its data folder, or some roles: ready on entry, ended on exit.
 
-    `lock` comes from exclusive_use. Raises PortUnusable and ProgramFailed.
+    `lock` comes from exclusive_use. Raises PortUnusable, QueueUnavailable and ProgramFailed.
     """
     # It is the temporary folder of all programs, too: what killed ones leave there goes with it.
     with tempfile.TemporaryDirectory(prefix="alumniq-") as folder:
         check_ports(settings, roles)
         prepare_installation(settings)
+        if WORKER in roles:
+            check_redis(settings)
         write_workspace(settings, Path(folder))
         supervisor = Supervisor(
             stages=programs(settings, Path(folder), time.time(), roles),

@@ -8,12 +8,14 @@ nothing of one customer is left in memory when a file of another is loaded.
 import importlib
 import os
 
+from celery.signals import celeryd_init
 from dagster_celery.config import DEFAULT_CONFIG
 from dagster_celery.make_app import make_app
 from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 
 from alumniq_pipelines.defs.celery_config import BACKEND_URL, BROKER_URL, CELERY, QUEUE
 from alumniq_pipelines.defs.code_server import PRELOADED
+from alumniq_pipelines.defs.start_check import exit_unless_ready
 
 for name in PRELOADED:
     importlib.import_module(name)
@@ -26,5 +28,6 @@ app = make_app(  # type: ignore[no-untyped-call]
         "task_default_queue": QUEUE,
     }
 )
+celeryd_init.connect(lambda **_: exit_unless_ready(), weak=False)
 execute_job = create_execute_job_task(app)
 resume_job = create_resume_job_task(app)

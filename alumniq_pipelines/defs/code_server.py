@@ -15,6 +15,7 @@ from dagster._cli import main as run_dagster  # has no public name
 from dagster._grpc import server as dagster_server
 
 from alumniq_pipelines import defs
+from alumniq_pipelines.defs.start_check import exit_unless_ready
 
 PRELOADED = (
     "alembic.command",
@@ -63,7 +64,8 @@ class ForkingApiServer(dagster_server.DagsterApiServer):
 
 
 def main() -> None:
-    """Start the prepared process, then serve."""
+    """Start the prepared process, then serve; exit with 2 if this host must not take part."""
+    exit_unless_ready()
     ForkServerContext().set_forkserver_preload(list(PRELOADED))
     forkserver.ensure_running()
     # Dagster has no setting for it, and makes its server by this name.

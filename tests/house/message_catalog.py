@@ -68,7 +68,9 @@ MODULES = (
     "rollback",
     "query",
     "paths",
+    "settings",
     "setup",
+    "hosts",
     "database",
 )
 """The modules with problems, in the order of the page: what customers meet comes first."""

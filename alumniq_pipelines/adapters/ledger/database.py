@@ -9,10 +9,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    exc,
+    func,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -131,6 +144,11 @@ class Database:
                 milliseconds = LOCK_TIMEOUT_SECONDS * 1_000
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
 
+    def clock(self) -> datetime:
+        """Return the time by the database's clock; SQLite has this machine's."""
+        with self.own_connection() as connection:
+            return current_time(connection)
+
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Return an INSERT in the engine's dialect, for its ON CONFLICT clause."""
         is_sqlite = self.engine.dialect.name == "sqlite"
@@ -245,6 +263,14 @@ def _postgresql_engine(url: URL) -> Engine:
         return DatabaseReadOnly("ledger", is_standby=is_standby(connection))
 
     return engine
+
+
+def current_time(connection: Connection) -> datetime:
+    """Return the time by the database's clock; SQLite has this machine's."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return now
 
 
 @contextmanager

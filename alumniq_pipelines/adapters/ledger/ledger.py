@@ -11,7 +11,9 @@ from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.customers import Customers
 from alumniq_pipelines.adapters.ledger.database import Database, setup_problems_shown
 from alumniq_pipelines.adapters.ledger.health_queries import HealthQueries
+from alumniq_pipelines.adapters.ledger.heartbeats import Heartbeats
 from alumniq_pipelines.adapters.ledger.holds import Holds
+from alumniq_pipelines.adapters.ledger.host_values import HostValues
 from alumniq_pipelines.adapters.ledger.incidents import Incidents
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
 from alumniq_pipelines.adapters.ledger.load_numbers import LoadNumbers
@@ -49,6 +51,8 @@ class Ledger:
     incidents: Incidents
     health: HealthQueries
     unknown_runs: UnknownRuns
+    heartbeats: Heartbeats
+    host_values: HostValues
     audit: AuditTrail
 
     @classmethod
@@ -77,6 +81,8 @@ class Ledger:
             incidents=Incidents(database),
             health=HealthQueries(database),
             unknown_runs=UnknownRuns(database),
+            heartbeats=Heartbeats(database),
+            host_values=HostValues(database),
             audit=audit,
         )
 

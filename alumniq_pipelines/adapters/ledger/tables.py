@@ -36,7 +36,7 @@ from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
 from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 
-REVISION = "0015"
+REVISION = "0018"
 """The newest migration: the revision that a database must have for this code."""
 
 metadata = MetaData(

@@ -5,14 +5,14 @@ Times are those of the database's clock, so the hosts' own clocks need not agree
 
 import logging
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
 
-from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.database import Database, current_time
 from alumniq_pipelines.adapters.ledger.run_tables import worker_leases
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 
@@ -63,7 +63,7 @@ class LedgerLeases:
         if not run_ids:
             return ()
         with self.database.writing() as connection:
-            now = _now(connection)
+            now = current_time(connection)
             if not self._has_watched(connection, now):
                 return ()
             return self._find(
@@ -83,7 +83,7 @@ class LedgerLeases:
                 run_ids,
                 or_(
                     worker_leases.c.ended_at.is_(None),
-                    worker_leases.c.ended_at > _now(connection) - DONE,
+                    worker_leases.c.ended_at > current_time(connection) - DONE,
                 ),
             )
         return set(run_ids) - known
@@ -93,9 +93,19 @@ class LedgerLeases:
         with self.database.writing_once() as connection:
             connection.execute(delete(worker_leases).where(worker_leases.c.run_id == run_id))
 
+    def vanished(self, silence: timedelta) -> Sequence[str]:
+        """Return the hosts with a worker that has not renewed its lease for so long."""
+        with self.database.reading() as connection:
+            query = select(worker_leases.c.host.distinct()).where(
+                worker_leases.c.run_id != RECONCILER,
+                worker_leases.c.ended_at.is_(None),
+                worker_leases.c.renewed_at < current_time(connection) - silence,
+            )
+            return connection.scalars(query.order_by(worker_leases.c.host)).all()
+
     def _take(self, run_id: str) -> None:
         with self.database.writing() as connection:
-            now = _now(connection)
+            now = current_time(connection)
             connection.execute(
                 delete(worker_leases).where(
                     or_(
@@ -123,7 +133,7 @@ class LedgerLeases:
         """Renew or end a lease; without the ledger it expires, and the attempt is fenced anyway."""
         try:
             with self.database.writing() as connection:
-                now = _now(connection)
+                now = current_time(connection)
                 changed = {"renewed_at": now} | ({"ended_at": now} if is_over else {})
                 connection.execute(
                     update(worker_leases).where(worker_leases.c.run_id == run_id).values(changed)
@@ -151,11 +161,3 @@ class LedgerLeases:
             worker_leases.c.run_id.in_(list(run_ids)), *conditions
         )
         return set(connection.scalars(wanted))
-
-
-def _now(connection: Connection) -> datetime:
-    """Return the time by the database's clock; SQLite has this machine's."""
-    if connection.dialect.name == "sqlite":
-        return datetime.now(UTC)
-    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return now

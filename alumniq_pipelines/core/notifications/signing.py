@@ -40,6 +40,14 @@ def new_salt() -> str:
     return secrets.token_hex(SALT_BYTES)
 
 
+def key_fingerprint(key: bytes) -> str:
+    """Return what shows whether two keys are the same, and nothing of the key.
+
+    It is in no form that a salt makes: those have a customer's name and a separator.
+    """
+    return hmac.digest(key, b"fingerprint of the signing key", hashlib.sha256).hex()
+
+
 def derive_secret(key: bytes, salt: SigningSalt) -> str:
     """Derive the secret that the customer is given."""
     made = hmac.digest(key, f"{salt.customer}\0{salt.salt}".encode(), hashlib.sha256)

@@ -28,22 +28,24 @@ class ForeignRevision(SetupProblem):
     code = "foreign-revision"
 
     def __init__(self, found: str | None, expected: str) -> None:
+        """Revisions are numbers in order: a higher one is of a newer release."""
+        is_newer = found is not None and found > expected
         super().__init__(
             f"The ledger's tables are at revision {found or 'none'}; "
             f"this release needs {expected}.",
-            f"To upgrade older tables, run: {MIGRATE}. Those of a newer release need that release.",
+            "They are of a newer release: install that one here."
+            if is_newer
+            else f"Upgrade them: {MIGRATE}.",
         )
 
 
 class DagsterNotMigrated(SetupProblem):
-    """Dagster has no tables in the ledger's database."""
+    """Dagster has no tables."""
 
     code = "dagster-not-migrated"
 
     def __init__(self) -> None:
-        super().__init__(
-            "Dagster has no tables in the ledger's database yet.", f"Make them: {MIGRATE}."
-        )
+        super().__init__("Dagster's tables have not been made yet.", f"Make them: {MIGRATE}.")
 
 
 class UnusableLauncher(SetupProblem):

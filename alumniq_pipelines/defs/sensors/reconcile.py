@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.change_detector import detect_changes
+from alumniq_pipelines.adapters.ledger.heartbeats import RECONCILE
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import Load
@@ -46,6 +47,7 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
         now = datetime.now(UTC).timestamp()
         if now - float(context.cursor or 0) >= ORPHANS_SECONDS:
             context.update_cursor(str(now))
+            ledger.heartbeats.record(RECONCILE)
             done.update(
                 reconciler.loads.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
                 for load in _orphaned_loads(ledger, catalog)

@@ -39,7 +39,7 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Wait:
         del connection
         return clock[0]
 
-    monkeypatch.setattr(worker_leases, "_now", now)
+    monkeypatch.setattr(worker_leases, "current_time", now)
     return pass_by
 
 

@@ -4,16 +4,18 @@ from alembic import context
 from sqlalchemy import Connection
 
 from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.host_tables import host_values
 from alumniq_pipelines.adapters.ledger.run_tables import worker_leases
 
-METADATA = worker_leases.metadata
-"""Of all tables: the module of that one imports the others."""
+NEWEST_TABLES = (host_values, worker_leases)
+"""The modules of these tables import those of all others."""
 
 
 def run(connection: Connection) -> None:
     """Run the migrations of Alembic's command, in the connection's transaction."""
     # SQLite can hardly alter tables: `render_as_batch` generates migrations that copy them.
-    context.configure(connection=connection, target_metadata=METADATA, render_as_batch=True)
+    metadata = NEWEST_TABLES[0].metadata
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
 
