@@ -2,18 +2,15 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
-from pydantic_settings.sources import read_env_file
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsError
 
 from alumniq_pipelines.core.problems.settings import UnknownSetting
 from alumniq_pipelines.secret_files import FILE_SUFFIX, PREFIX
 
-ENV_FILE = Path(".env")
 FIELD = re.compile(r'field "(\w+)"')
 """How a SettingsError names the field that is no JSON; its cause has the value."""
 OTHER_VARIABLES = frozenset({"STAFF_PASSWORD", "FAULT_POINTS", "FAULT_RECORDS"})
@@ -33,11 +30,11 @@ def value_faults(error: ValidationError | SettingsError) -> Sequence[str]:
     return [f"{PREFIX}{field.upper()}: input should be JSON"]
 
 
-def unknown_variables(settings: Collection[str]) -> Iterator[UnknownSetting]:
+def unknown_variables(settings: type[BaseSettings]) -> Iterator[UnknownSetting]:
     """Yield the variables with our prefix that are no setting, in the environment and in .env."""
-    known = {f"{PREFIX}{name.upper()}" for name in {*settings, *OTHER_VARIABLES}}
+    known = {f"{PREFIX}{name.upper()}" for name in {*settings.model_fields, *OTHER_VARIABLES}}
     known |= {f"{name}{FILE_SUFFIX}" for name in known}
-    found = {*os.environ, *(read_env_file(ENV_FILE) if ENV_FILE.is_file() else ())}
-    for name in sorted({name.upper() for name in found} - known):
+    found = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(settings).env_vars)}
+    for name in sorted(found - known):
         if name.startswith(PREFIX):
             yield UnknownSetting(name, next(iter(get_close_matches(name, known, 1, 0.8)), None))

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
     from alumniq_pipelines.adapters.notifiers.callback import SecretsLookup
     from alumniq_pipelines.adapters.notifiers.mail import MailTransport
+    from alumniq_pipelines.adapters.notifiers.smtp import SmtpTransport
     from alumniq_pipelines.services.delivery import Notifier
 
 
@@ -168,21 +169,29 @@ def _open_notifier(channel: Channel, settings: Settings, ledger: "Ledger") -> "N
 def _open_mail(settings: Settings) -> "MailTransport":
     """Return the mail transport that the settings name."""
     from alumniq_pipelines.adapters.notifiers.mail import FolderTransport
-    from alumniq_pipelines.adapters.notifiers.smtp import SmtpTransport
 
     match settings.mail:
         case "folder":
             return FolderTransport(settings.mail_dir)
         case "smtp":
-            return SmtpTransport(
-                host=settings.smtp_host,
-                port=settings.smtp_port,
-                security=settings.smtp_tls,
-                username=settings.smtp_username,
-                password=_secret(settings.smtp_password),
-                ehlo_name=settings.smtp_ehlo_name,
-            )
+            return open_smtp(settings)
     assert_never(settings.mail)
+
+
+def open_smtp(settings: Settings, seconds: float | None = None) -> "SmtpTransport":
+    """Return the transport of the mail server; `seconds` limits connecting and logging in."""
+    from alumniq_pipelines.adapters.notifiers.smtp import SmtpTransport, Timeouts
+
+    limits = Timeouts() if seconds is None else Timeouts(command=seconds, session=seconds)
+    return SmtpTransport(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_tls,
+        username=settings.smtp_username,
+        password=_secret(settings.smtp_password),
+        ehlo_name=settings.smtp_ehlo_name,
+        timeouts=limits,
+    )
 
 
 def signing_secrets(settings: Settings, ledger: "Ledger") -> "SecretsLookup":

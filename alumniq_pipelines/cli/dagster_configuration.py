@@ -37,13 +37,16 @@ def write_configuration(settings: Settings) -> None:
     Raises UnusableLauncher.
     """
     path = settings.dagster_home / "dagster.yaml"
-    if path.exists():
-        begin = path.read_text(encoding="utf-8")
-        if not begin.startswith((MARK, EARLIER_MARK)):
-            return
+    if path.exists() and not is_ours(path.read_text(encoding="utf-8")):
+        return
     text = yaml.safe_dump(configuration(settings), sort_keys=False)
     make_folder(settings.dagster_home)
     path.write_text(f"{MARK}\n{text}", encoding="utf-8")
+
+
+def is_ours(text: str) -> bool:
+    """Whether a dagster.yaml was made from the settings, not by an operator."""
+    return text.startswith((MARK, EARLIER_MARK))
 
 
 def configuration(settings: Settings) -> dict[str, Any]:

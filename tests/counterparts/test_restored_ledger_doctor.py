@@ -12,6 +12,8 @@ from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from tests.counterparts.restored_system import KEPT, SqliteStore, System, add_customer
 
+ONLY = ("--only", "agreement")
+
 
 def test_the_doctor_lists_what_differs_and_reconciles_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -24,16 +26,16 @@ def test_the_doctor_lists_what_differs_and_reconciles_it(
     system.play("approve b, run c, load d")
     system.lose_and_restore()
 
-    found = doctor("--json", exit_code=1)["differences"]
-    assert [(entry["kind"], entry["is_open"]) for entry in found] == [
-        ("load-numbers", True),
-        ("unknown-load", True),
-        ("unfinished-load", True),
-        ("unfinished-load", True),
-        ("notification", False),
+    found = differences(doctor(*ONLY, "--json", exit_code=1))
+    assert [(entry["code"], entry["is_warning"]) for entry in found] == [
+        ("load-numbers", False),
+        ("unknown-load", False),
+        ("unfinished-load", False),
+        ("unfinished-load", False),
+        ("notification", True),
     ]
-    text = CliRunner().invoke(app, ["doctor"]).stdout
-    assert f"To do: unknown-load: {system.names['d']}" in text
+    text = CliRunner().invoke(app, ["doctor", *ONLY]).stdout
+    assert f"unknown-load: {system.names['d']}: " in text
     assert "alumniq doctor --repair" in text
 
     repaired = doctor("--repair", "--json", exit_code=0)
@@ -51,7 +53,7 @@ def test_the_doctor_lists_what_differs_and_reconciles_it(
         "c": "published",
         "d": "unknown",
     }
-    assert [entry["kind"] for entry in repaired["differences"]] == ["unknown-load", "notification"]
+    assert [entry["code"] for entry in differences(repaired)] == ["unknown-load", "notification"]
 
 
 def test_a_system_that_lost_nothing_differs_in_nothing(system: System) -> None:
@@ -117,11 +119,15 @@ def test_a_warehouse_that_cannot_be_read_is_not_taken_for_an_empty_one(
     (tmp_path / "warehouse").symlink_to(tmp_path / "warehouse")
     with pytest.raises(WarehouseUnavailable):
         system.warehouse.highest_number()
-    for options in ([], ["--json"], ["--repair"]):
-        result = CliRunner().invoke(app, ["doctor", *options])
-        assert (result.exit_code, result.stdout) == (2, "")
-        assert "The warehouse cannot be" in result.stderr
-        assert str(tmp_path) not in result.stderr
+    found = {check["name"]: check for check in doctor(*ONLY, "--json", exit_code=1)["checks"]}
+    assert [finding["code"] for finding in found["warehouse"]["findings"]] == [
+        "warehouse-unreadable"
+    ]
+    assert found["agreement"]["state"] == "not-checked"
+    result = CliRunner().invoke(app, ["doctor", "--repair"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "The warehouse cannot be" in result.stderr
+    assert str(tmp_path) not in result.stderr
 
 
 def doctor(*options: str, exit_code: int) -> Any:
@@ -129,3 +135,9 @@ def doctor(*options: str, exit_code: int) -> Any:
     result = CliRunner().invoke(app, ["doctor", *options])
     assert result.exit_code == exit_code, result.output
     return json.loads(result.stdout)
+
+
+def differences(printed: Any) -> Any:
+    """Return what the last check found."""
+    assert printed["checks"][-1]["name"] == "agreement"
+    return printed["checks"][-1]["findings"]

@@ -71,6 +71,8 @@ MODULES = (
     "settings",
     "setup",
     "hosts",
+    "installation",
+    "operation",
     "database",
 )
 """The modules with problems, in the order of the page: what customers meet comes first."""

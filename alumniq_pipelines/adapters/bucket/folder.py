@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -97,6 +98,13 @@ class FolderBucket:
                 unfinished.unlink(missing_ok=True)
             sync(path.parent)
         return stored
+
+    def check(self) -> None:
+        """Check that the folder can be listed, read and written, and leave nothing behind."""
+        with _errors_as_outage():
+            next(self.root.iterdir(), None)
+            with tempfile.TemporaryFile(dir=self.root):  # has no name, so it is no object
+                pass
 
     def list_objects(self, prefix: str, limit: int = 1_000) -> Sequence[StoredFile]:
         """List objects whose key starts with `prefix`, in order of key."""

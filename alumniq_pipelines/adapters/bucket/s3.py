@@ -1,7 +1,7 @@
 """Buckets in S3 or a compatible store."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from alumniq_pipelines.core.problems.outage import (
     FileRefused,
 )
 from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.problems.request import RequestProblem
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -54,6 +55,9 @@ ARCHIVE_CLASSES = {"GLACIER", "DEEP_ARCHIVE"}
 
 SERVER_ERROR = 500
 """From this status on, another request would only fail as well."""
+
+CHECK_KEY = "alumniq-check"
+"""The key of an upload that is begun and given up, to see whether it would be allowed."""
 
 FOLDER_SUFFIXES = ("/", "_$folder$")
 
@@ -167,6 +171,17 @@ class S3Bucket:
                 if not item["Key"].endswith(FOLDER_SUFFIXES)
             ]
 
+    def check(self) -> None:
+        """Check that objects can be listed, read and written, and leave nothing behind."""
+        for stored in self.list_objects("", limit=1):
+            with suppress(RequestProblem):  # this one is in an archive, or encrypted by its sender
+                self.head(stored.key)
+        # An upload in parts is no object until it is completed.
+        upload: Any = {"Bucket": self.name, "Key": CHECK_KEY}
+        with _errors_as_outage():
+            upload_id = self.client.create_multipart_upload(**upload)["UploadId"]
+            self.client.abort_multipart_upload(**upload, UploadId=upload_id)
+
     def _require_bucket(self) -> None:
         """Raise if the bucket is gone: a response to HEAD has no body that says what is missing."""
         try:
@@ -277,7 +292,7 @@ def _require_retrievable(key: str, found: Any) -> None:
 
 def _known_problem(key: str, error: ClientError) -> Problem | None:
     """Return the problem of an object that is there, if a response to GET names it."""
-    code, message = _code(error), error.response["Error"].get("Message", "").lower()
+    code, message = _code(error), (error.response["Error"].get("Message") or "").lower()
     if code in CHANGED_CODES:
         return FileChanged(key)
     if code == "InvalidObjectState":

@@ -194,6 +194,20 @@ class HealthQueries:
             has_recovered = connection.execute(later).one_or_none() is not None
         return None if has_recovered else str(failure.detail)
 
+    def overdue_notifications(self, before: datetime) -> tuple[int, datetime] | None:
+        """Count the notifications that nobody sends although they were due before a time.
+
+        With the time when the first of them was due; None if there are none.
+        """
+        query = select(func.count(), func.min(notifications.c.next_attempt_at)).where(
+            notifications.c.state == NotificationState.PENDING,
+            notifications.c.next_attempt_at < before,
+            func.coalesce(notifications.c.leased_until, before) <= before,
+        )
+        with self.database.reading() as connection:
+            count, first = connection.execute(query).one()
+        return (count, first) if count else None
+
     def undelivered(self, since: datetime) -> Sequence[UndeliveredDestination]:
         """Return destinations whose newest finished notification about a load was given up.
 

@@ -49,6 +49,12 @@ class S3Keys:
                 for row in connection.execute(query)
             ]
 
+    def encrypted_secrets(self) -> Sequence[str]:
+        """Return the encrypted secrets of all live keys."""
+        query = select(s3_keys.c.secret).where(s3_keys.c.deactivated_at.is_(None))
+        with self.database.reading() as connection:
+            return connection.scalars(query).all()
+
     def add(self, key: S3Key, notices: Sequence[Notice], now: datetime) -> None:
         """Save a new key and enqueue its notices, in one transaction."""
         with self.database.writing() as connection:

@@ -58,6 +58,10 @@ class SigningSalts:
         """Return the salts that sign a customer's callbacks now, newest first."""
         return self._live(_salts(now).where(signing_salts.c.customer == customer))
 
+    def is_used(self, now: datetime) -> bool:
+        """Whether the callbacks of any customer are signed now."""
+        return bool(self._live(_salts(now).limit(1)))
+
     def of_load(self, job_id: JobId, now: datetime) -> Sequence[SigningSalt]:
         """Return the salts that sign the callbacks about a load now, newest first."""
         owner = loads.c.customer == signing_salts.c.customer

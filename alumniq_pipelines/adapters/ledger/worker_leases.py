@@ -96,12 +96,12 @@ class LedgerLeases:
     def vanished(self, silence: timedelta) -> Sequence[str]:
         """Return the hosts with a worker that has not renewed its lease for so long."""
         with self.database.reading() as connection:
-            query = select(worker_leases.c.host.distinct()).where(
+            query = select(worker_leases.c.host).where(
                 worker_leases.c.run_id != RECONCILER,
                 worker_leases.c.ended_at.is_(None),
                 worker_leases.c.renewed_at < current_time(connection) - silence,
             )
-            return connection.scalars(query.order_by(worker_leases.c.host)).all()
+            return sorted(set(connection.scalars(query)))
 
     def _take(self, run_id: str) -> None:
         with self.database.writing() as connection:

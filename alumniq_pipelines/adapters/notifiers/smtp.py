@@ -113,15 +113,7 @@ class SmtpTransport:
         recipient = recipients[0].addr_spec
         content = message.as_bytes(policy=SMTP_POLICY.clone(utf8=not recipient.isascii()))
         sender = "".join(address.addr_spec for address in message["From"].addresses[:1])
-        server = SMTP(
-            hostname=self.host,
-            port=self.port,
-            local_hostname=self.ehlo_name or await asyncio.to_thread(own_name),
-            timeout=self.timeouts.command,
-            use_tls=self.security == "tls",
-            start_tls=False,  # by default it would be up to the server
-            tls_context=self.tls or _tls(),
-        )
+        server = await self._server()
         try:
             return (
                 await self._open(server)
@@ -131,6 +123,26 @@ class SmtpTransport:
             )
         finally:
             await self._leave(server)
+
+    async def check(self) -> str:
+        """Connect and log in without sending anything; return what failed, or an empty text."""
+        server = await self._server()
+        try:
+            failure = await self._open(server)
+        finally:
+            await self._leave(server)
+        return "" if failure is None else failure.detail
+
+    async def _server(self) -> SMTP:
+        return SMTP(
+            hostname=self.host,
+            port=self.port,
+            local_hostname=self.ehlo_name or await asyncio.to_thread(own_name),
+            timeout=self.timeouts.command,
+            use_tls=self.security == "tls",
+            start_tls=False,  # by default it would be up to the server
+            tls_context=self.tls or _tls(),
+        )
 
     async def _leave(self, server: SMTP) -> None:
         transport = server.transport

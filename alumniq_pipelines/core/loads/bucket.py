@@ -60,6 +60,10 @@ class Bucket(Protocol):
         """List objects whose key starts with `prefix`, in order of key."""
         ...
 
+    def check(self) -> None:
+        """Check that objects can be listed, read and written, and leave nothing behind."""
+        ...
+
 
 class Buckets(Protocol):
     """The buckets of all customers, by bucket name. `open` and `create` raise UnusableBucket."""

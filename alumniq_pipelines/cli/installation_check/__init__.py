@@ -1,0 +1,1 @@
+"""What `alumniq doctor` checks: one module per subject, and one table of all checks."""
