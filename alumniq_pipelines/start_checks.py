@@ -38,6 +38,8 @@ def check_start(settings: Settings) -> None:
     """
     check_queue(settings)
     with closing(Ledger.open(settings.ledger)) as ledger:
+        if not ledger.database.exists():  # whoever needs it first makes it
+            return
         try:
             ledger.check_revision()
             for problem in host_differences(settings, ledger):

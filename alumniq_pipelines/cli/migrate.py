@@ -9,7 +9,8 @@ def migrate() -> None:
     """Create the tables of the ledger and of Dagster, or upgrade them to this release.
 
     With PostgreSQL, run it once per release, before its programs start. Those of the release before
-    may be running meanwhile. With SQLite, `alumniq up` does it by itself.
+    may be running meanwhile. With SQLite, `alumniq up` does it by itself. Which keys and field maps
+    all hosts must have is recorded as they are on this one: run it again after changing them.
     """
     from alumniq_pipelines.cli.home import migrate as migrate_tables
 

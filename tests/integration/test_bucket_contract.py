@@ -247,3 +247,16 @@ def test_a_full_disk_of_ours_is_not_blamed_on_the_store(
 def test_a_store_that_lives_answers_a_ping(buckets: Buckets, bucket: Bucket) -> None:
     assert bucket.head(KEY) is None
     buckets.ping()
+
+
+def test_a_check_leaves_nothing_in_a_bucket_that_can_be_used(bucket: Bucket, content: Path) -> None:
+    bucket.check()
+    assert list(bucket.list_objects("")) == []
+    put = bucket.put(KEY, content)
+    bucket.check()
+    assert list(bucket.list_objects("")) == [put]
+
+
+def test_a_check_finds_a_bucket_that_is_gone(buckets: Buckets, bucket_name: str) -> None:
+    with pytest.raises(BucketUnavailable):
+        buckets.open(bucket_name).check()
