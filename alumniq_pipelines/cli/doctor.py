@@ -9,6 +9,7 @@ import typer
 
 from alumniq_pipelines.cli.console import print_json, stdout_console
 from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.core.problems.paths import UnusableFolderName
 from alumniq_pipelines.core.problems.settings import SecretFileUnreadable, UnusableSettings
 from alumniq_pipelines.core.problems.setup import UnusableLedgerUrl
 from alumniq_pipelines.settings import Settings
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 EXIT_TO_DO = 1
 AGREEMENT = "agreement"
+UNREADABLE = (UnusableSettings, SecretFileUnreadable, UnusableLedgerUrl, UnusableFolderName)
+"""Settings without which there is nothing to check."""
 
 Repair = Annotated[
     bool, typer.Option("--repair", help="Reconcile what can be reconciled, then compare again.")
@@ -37,18 +40,20 @@ def doctor(*, repair: Repair = False, only: Only = "", as_json: Json = False) ->
     reconciled, and only that is checked. Without it, nothing is changed, and no mail is sent.
     Exits with 1 if there is something to do; warnings are not.
     """
+    from alumniq_pipelines.cli.installation_check.check import is_healthy
+
     done = list[str]()
     try:
         settings = Settings()
         if repair:
             done, only = list(_repair(settings)), AGREEMENT
         results = _check(settings, only)
-    except (UnusableSettings, SecretFileUnreadable, UnusableLedgerUrl) as problem:
+    except UNREADABLE as problem:
         if repair:
             raise
         results = [_unreadable(problem)]
     _show(done, results, as_json=as_json)
-    if any(result.state == "failed" for result in results):
+    if not is_healthy(results):
         raise typer.Exit(EXIT_TO_DO)
 
 

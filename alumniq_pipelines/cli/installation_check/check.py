@@ -1,14 +1,16 @@
 """What a check is and what it finds: values, and what depends on them alone."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from alumniq_pipelines.core.problems.installation import Advisory, UnknownCheck
 from alumniq_pipelines.core.problems.problem import Problem, cause_for_staff
 
 if TYPE_CHECKING:
+    from alumniq_pipelines.adapters.bucket.s3 import S3Buckets
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
     from alumniq_pipelines.core.loads.ledger_difference import Difference
     from alumniq_pipelines.settings import Settings
@@ -59,12 +61,19 @@ class Finding:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckContext:
-    """What checks work with; a ledger connects only when it is used."""
+    """What checks work with; ledger and store connect only when they are used."""
 
     settings: "Settings"
     ledger: "Ledger"
+
+    @cached_property
+    def s3(self) -> "S3Buckets":
+        """The store. One check, which the others need, opens it: boto3 cannot do so in threads."""
+        from alumniq_pipelines.wiring import open_s3
+
+        return open_s3(self.settings)
 
 
 def always(settings: "Settings") -> bool:
@@ -96,13 +105,10 @@ class CheckResult:
     title: str
     findings: Sequence[Finding] = ()
     because_of: str | None = None
-    state: State = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Derive the state."""
-        object.__setattr__(self, "state", self._state())
-
-    def _state(self) -> State:
+    @property
+    def state(self) -> State:
+        """What became of the check."""
         if self.because_of is not None:
             return State.NOT_CHECKED
         if any(not finding.is_warning for finding in self.findings):
@@ -138,6 +144,11 @@ def root_cause(check: Check, results: Mapping[str, CheckResult]) -> str | None:
         if result is not None and result.state is State.FAILED:
             return name
     return None
+
+
+def is_healthy(results: Sequence[CheckResult]) -> bool:
+    """Whether there is nothing to do; warnings are not."""
+    return all(result.state is not State.FAILED for result in results)
 
 
 def to_findings(found: Iterable[Problem | Finding]) -> Iterator[Finding]:

@@ -104,13 +104,12 @@ def find_in_warehouse(context: "CheckContext") -> Iterator[Problem]:
         check_warehouse(settings)
         highest_version_number(settings)
     except WarehouseUnavailable as outage:
-        reason = outage.detail.rpartition("(")[2].rstrip(").")
         match settings.warehouse:
             case "duckdb":
-                yield WarehouseUnreadable(str(settings.warehouse_dir), reason)
+                yield WarehouseUnreadable(str(settings.warehouse_dir), outage.reason)
             case "postgres":
                 url = settings.warehouse_url
                 address = address_of(url.get_secret_value() if url else "")
-                yield DatabaseUnreachable("warehouse", address, reason)
+                yield DatabaseUnreachable("warehouse", address, outage.reason)
             case _ as unreachable:
                 assert_never(unreachable)

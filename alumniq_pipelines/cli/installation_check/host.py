@@ -64,9 +64,9 @@ def find_in_scratch_folder(context: "CheckContext") -> Iterator[Problem]:
     if folder.is_dir():
         yield from _find_in_folder(folder)
     else:
-        yield from _find_unwritable(next(path for path in folder.parents if path.exists()))
-        if folder.exists():
-            yield FolderNotWritable(str(folder), "it is a file")
+        yield from _find_unwritable(
+            next(path for path in (folder, *folder.parents) if path.exists())
+        )
 
 
 def find_in_disks(context: "CheckContext") -> Iterator[Problem]:

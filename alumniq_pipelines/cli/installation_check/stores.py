@@ -53,12 +53,10 @@ def has_compute_logs_bucket(settings: "Settings") -> bool:
 
 def find_in_store(context: "CheckContext") -> Iterator[Problem]:
     """Ask the store for anything; a denial is an answer, too."""
-    from alumniq_pipelines.wiring import open_s3
-
     try:
-        open_s3(context.settings).ping()
+        context.s3.ping()
     except BucketUnavailable as outage:
-        yield StoreUnreachable(_reason(outage))
+        yield StoreUnreachable(outage.reason)
 
 
 def find_in_buckets(context: "CheckContext") -> Iterator[Problem]:
@@ -68,7 +66,7 @@ def find_in_buckets(context: "CheckContext") -> Iterator[Problem]:
     settings = context.settings
     if settings.bucket == "folder" and not settings.buckets_dir.is_dir():
         return  # no customer has been added yet, or none whose bucket is here
-    buckets = open_buckets(settings)
+    buckets = open_buckets(settings, lambda _: context.s3)
     names = [customer.bucket for customer in context.ledger.customers.all()]
     deadline = time.monotonic() + BUCKETS_SECONDS
 
@@ -78,7 +76,9 @@ def find_in_buckets(context: "CheckContext") -> Iterator[Problem]:
     faults: Faults = defaultdict(list)
     unchecked = 0
     with ThreadPoolExecutor(THREADS) as executor:
-        for name, result in zip(names, executor.map(check, names), strict=True):
+        # Python waits for these threads when it ends: a disk may hang for ever, a store does not.
+        results = executor.map(check, names) if buckets.is_remote else map(check, names)
+        for name, result in zip(names, results, strict=True):
             if isinstance(result, BucketUnavailable):
                 faults[type(result)].append((name, result))
             unchecked += result is False
@@ -89,18 +89,16 @@ def find_in_buckets(context: "CheckContext") -> Iterator[Problem]:
 
 def find_in_archive(context: "CheckContext") -> Iterator[Problem]:
     """Check the bucket of received files and held rows."""
-    return _find_in_own_bucket(context.settings, context.settings.archive_bucket)
+    return _find_in_own_bucket(context, context.settings.archive_bucket)
 
 
 def find_in_compute_logs(context: "CheckContext") -> Iterator[Problem]:
     """Check the bucket of what runs print."""
-    return _find_in_own_bucket(context.settings, context.settings.compute_logs_bucket)
+    return _find_in_own_bucket(context, context.settings.compute_logs_bucket)
 
 
-def _find_in_own_bucket(settings: "Settings", name: str) -> Iterator[Problem]:
-    from alumniq_pipelines.wiring import open_s3
-
-    if fault := _fault(open_s3(settings).open(name)):
+def _find_in_own_bucket(context: "CheckContext", name: str) -> Iterator[Problem]:
+    if fault := _fault(context.s3.open(name)):
         yield _unusable([(name, fault)])
 
 
@@ -119,8 +117,4 @@ def _unusable(found: Sequence[tuple[str, BucketUnavailable]]) -> Problem:
     fault = found[0][1]
     # What the others advise is about keys of ours, as their customers read it.
     advice = fault.advice if isinstance(fault, SPECIFIC) else ""
-    return BucketUnusable([*names[:MAX_NAMED], *more], _reason(fault), advice)
-
-
-def _reason(fault: BucketUnavailable) -> str:
-    return fault.detail.rpartition("(")[2].rstrip(").")
+    return BucketUnusable([*names[:MAX_NAMED], *more], fault.reason, advice)

@@ -23,6 +23,7 @@ class BucketUnavailable(OutageProblem):
         """Take the driver's class of error, never its text: it may contain credentials."""
         what = "file cannot be read" if self.is_of_file else "bucket cannot be read or written"
         super().__init__(f"The {what} at the moment ({reason}).", advice)
+        self.reason = reason
 
 
 class FeedUnavailable(OutageProblem):
@@ -179,6 +180,7 @@ class WarehouseUnavailable(OutageProblem):
     def __init__(self, reason: str) -> None:
         """Take the driver's class of error."""
         super().__init__(f"The warehouse cannot be read or written at the moment ({reason}).")
+        self.reason = reason
 
 
 class ReadersInTheWay(OutageProblem):

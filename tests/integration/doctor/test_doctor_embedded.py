@@ -73,7 +73,7 @@ BROKEN = [
         ways.put_a_file_in_place_of_the_scratch_folder,
         "scratch-folder",
         "folder-not-writable",
-        "it is a file",
+        "(Not a directory)",
     ),
     Broken(ways.delete_the_ledger, "ledger", "ledger-missing", "restore it from a backup"),
     Broken(ways.damage_the_ledger, "ledger", "ledger-unreadable", "restore it from a backup"),
