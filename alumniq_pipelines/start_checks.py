@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 
 from alumniq_pipelines.adapters.field_maps import field_map_digests
+from alumniq_pipelines.adapters.ledger.database import setup_problems_shown
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.notifications.signing import key_fingerprint
 from alumniq_pipelines.core.problems.database import DatabaseProblem
@@ -52,12 +53,13 @@ def record_host_values(settings: Settings, ledger: Ledger, *, anew: bool) -> Non
     """Record what this host has of what all must have alike; if `anew`, in place of what is there.
 
     A key that does not exist yet is not made for it. Raises NoSigningKey and UnusableSealingKey if
-    others would have to compare theirs with one that cannot be used.
+    others would have to compare theirs with one that cannot be used, and DatabaseProblem.
     """
     if anew and settings.launcher != LOCAL:
         signing_key(settings)
         open_cipher(settings)
-    ledger.host_values.record(_values(settings), RECORDED if anew else ())
+    with setup_problems_shown():
+        ledger.host_values.record(_values(settings), RECORDED if anew else ())
 
 
 def host_differences(settings: Settings, ledger: Ledger) -> Iterator[SetupProblem]:
