@@ -1,5 +1,7 @@
 """Facts about a request: its client address, its options in headers, whether it is speculative."""
 
+import re
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -21,6 +23,10 @@ PURPOSE_HEADERS = ("Purpose", "Sec-Purpose", "X-Purpose", "X-Moz")
 SPECULATIVE_PURPOSES = ("prefetch", "prerender", "preview")
 
 
+MAX_SEARCH = 100
+"""Characters of a text to search for."""
+
+
 def check_not_speculative(request: Request) -> None:
     """Refuse a request that was not made on purpose, for a GET that changes something.
 
@@ -40,6 +46,16 @@ def check_not_speculative(request: Request) -> None:
 def client_address(request: Request) -> str:
     """Return the client address as determined by uvicorn and its trusted proxies."""
     return request.client.host if request.client else ""
+
+
+def page_number(text: str) -> int:
+    """Return the number of a page of a list; 1 for anything else than a number."""
+    return max(int(text), 1) if re.fullmatch(r"[0-9]{1,4}", text) else 1
+
+
+def search_text(text: str) -> str:
+    """Return what to search for: any text, but for characters that a database may refuse."""
+    return "".join(filter(str.isprintable, text)).strip()[:MAX_SEARCH]
 
 
 def header_options(request: Request) -> Pairs:
