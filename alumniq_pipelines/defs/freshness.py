@@ -4,6 +4,8 @@ The monitoring sensor (named `silence`) reports them when they change; running o
 evaluates it again.
 """
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -17,6 +19,11 @@ from alumniq_pipelines.defs.metadata import table
 from alumniq_pipelines.services.monitor import WatchStatus, watch_statuses
 
 FRESHNESS = "freshness"
+MAX_SHOWN = 50
+"""Missed deliveries in the table of an evaluation: some 8 KB."""
+MAX_NAMED = 10
+"""Missed deliveries in its description."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def freshness_key(field_map: FieldMap) -> dg.AssetCheckKey:
@@ -29,33 +36,66 @@ def freshness_checks(field_maps: Iterable[FieldMap]) -> list[dg.AssetChecksDefin
     return [_freshness_check(field_map) for field_map in field_maps]
 
 
+def missed_partitions(statuses: Iterable[WatchStatus]) -> dict[str, list[str]]:
+    """Return the partitions with a missed delivery by feed; of each watched feed, if only none."""
+    found: dict[str, list[str]] = {}
+    for status in statuses:
+        missed = found.setdefault(status.target.feed, [])
+        if status.expectation.state is WatchState.MISSED:
+            missed.append(status.target.partition_key)
+    return found
+
+
+def freshness_digest(partitions: Iterable[str]) -> str:
+    """Return a short text that differs for other missed partitions."""
+    return hashlib.sha256("\n".join(sorted(partitions)).encode()).hexdigest()[:16]
+
+
 def freshness(field_map: FieldMap, statuses: Sequence[WatchStatus]) -> dg.AssetCheckEvaluation:
-    """Evaluate a feed's freshness from the state of its watches."""
-    missed = [
-        status.target.partition_key
-        for status in statuses
-        if status.expectation.state is WatchState.MISSED
-    ]
-    partitions = table(
-        [
-            (
-                status.target.partition_key,
-                str(status.expectation.state),
-                _format_time(status.expectation.due_at),
-                _format_time(status.last),
-            )
-            for status in statuses
-        ],
-        dict.fromkeys(("partition", "state", "due", "last"), "string"),
+    """Evaluate a feed's freshness from the state of its watches.
+
+    It lists the deliveries that were missed last, at most MAX_SHOWN of them, and counts the others:
+    Dagster stores every evaluation, and thousands of partitions may be watched.
+    """
+    counts = Counter(status.expectation.state for status in statuses)
+    missed = sorted(
+        (status for status in statuses if status.expectation.state is WatchState.MISSED),
+        key=lambda status: (status.expectation.due_at or LONG_AGO, status.target.partition_key),
+        reverse=True,
     )
     return dg.AssetCheckEvaluation(
         asset_key=feed_asset_key(field_map),
         check_name=FRESHNESS,
         passed=not missed,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"Missed deliveries: {', '.join(missed)}." if missed else None,
-        metadata={"watched": len(statuses), "missed": len(missed), "partitions": partitions},
+        description=_description(missed) if missed else None,
+        metadata={
+            "watched": len(statuses),
+            "missed": len(missed),
+            "states": table(
+                [(str(state), counts[state]) for state in WatchState if counts[state]],
+                {"state": "string", "partitions": "int"},
+            ),
+            "missed last": table(
+                [
+                    (
+                        status.target.partition_key,
+                        _format_time(status.expectation.due_at),
+                        _format_time(status.last),
+                    )
+                    for status in missed[:MAX_SHOWN]
+                ],
+                dict.fromkeys(("partition", "due", "last"), "string"),
+            ),
+            "all partitions": "alumniq watch list",
+        },
     )
+
+
+def _description(missed: Sequence[WatchStatus]) -> str:
+    named = [status.target.partition_key for status in missed[:MAX_NAMED]]
+    others = len(missed) - len(named)
+    return f"Missed deliveries: {', '.join(named)}{f' and {others:,} more' if others else ''}."
 
 
 def _freshness_check(field_map: FieldMap) -> dg.AssetChecksDefinition:

@@ -208,7 +208,7 @@ class Endpoints:
 
     def key_list(self, caller: Caller) -> models.KeyList:
         """List the keys of the same customer and environment that allow no more than this one."""
-        known = self.keys.of(caller.scope, caller.key.limits)
+        known = self.keys.of(caller.scope, caller.key.limits, caller.now)
         return models.KeyList(
             keys=tuple(
                 serializers.key(key, self.status.job_names(key), caller.now) for key in known

@@ -1,5 +1,7 @@
 """Facts about a request: whom it is from and to, its options in headers, if it is speculative."""
 
+import re
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -19,6 +21,10 @@ PURPOSE_HEADERS = ("Purpose", "Sec-Purpose", "X-Purpose", "X-Moz")
 """Sent by browsers and link previews with requests that no user made."""
 
 SPECULATIVE_PURPOSES = ("prefetch", "prerender", "preview")
+
+
+MAX_SEARCH = 100
+"""Characters of a text to search for."""
 
 
 def check_not_speculative(request: Request) -> None:
@@ -49,6 +55,16 @@ def host_name(request: Request) -> str:
     proxies, such as X-Forwarded-Host, are no part of it, whoever sends them.
     """
     return request.headers.get("host", "")
+
+
+def page_number(text: str) -> int:
+    """Return the number of a page of a list; 1 for anything else than a number."""
+    return max(int(text), 1) if re.fullmatch(r"[0-9]{1,4}", text) else 1
+
+
+def search_text(text: str) -> str:
+    """Return what to search for: any text, but for characters that a database may refuse."""
+    return "".join(filter(str.isprintable, text)).strip()[:MAX_SEARCH]
 
 
 def header_options(request: Request) -> Pairs:

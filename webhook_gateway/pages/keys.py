@@ -68,7 +68,7 @@ class KeyPages:
 
     def _keys(self, visit: Visit) -> Sequence[ApiKey]:
         """List the visible keys that allow no more than the session itself."""
-        return self.key_service.of(visit.scope, visit.session.limits)
+        return self.key_service.of(visit.scope, visit.session.limits, visit.now)
 
     def _known(self, visit: Visit) -> ApiKey:
         """Return the key that a form refers to; raises UnknownAddress."""

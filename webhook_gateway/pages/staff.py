@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.problems.request import UnknownAddress
+from webhook_gateway.http.parameters import page_number, search_text
 from webhook_gateway.pages.forms import safe_redirect_path
 from webhook_gateway.pages.page_handlers import PageGuard, Visit
 from webhook_gateway.services.staff_dashboard import Dashboard
@@ -21,13 +22,25 @@ class StaffPages:
     dashboard: Dashboard
 
     def index(self, visit: Visit) -> Response:
-        """Show what needs attention, most urgent first, and all customers."""
+        """Show what needs attention and the customers, a page of each, most urgent first."""
+        query = visit.request.query_params
+        search = search_text(query.get("search", ""))
+        page, customer_page = (page_number(query.get(name, "")) for name in ("page", "customers"))
+        items, has_more_items = self.dashboard.attention_items(visit.now, search, page)
+        summaries, has_more_customers = self.dashboard.environment_summaries(
+            visit.now, search, customer_page
+        )
         return self.guard.page(
             visit,
             "dashboard.html",
             "dashboard",
-            attention_items=self.dashboard.attention_items(visit.now),
-            environment_summaries=self.dashboard.environment_summaries(),
+            search=search,
+            page=page,
+            customer_page=customer_page,
+            attention_items=items,
+            has_more_items=has_more_items,
+            environment_summaries=summaries,
+            has_more_customers=has_more_customers,
         )
 
     def select_customer(self, visit: Visit) -> Response:

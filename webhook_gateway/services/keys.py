@@ -25,6 +25,9 @@ from alumniq_pipelines.services.key_issuance import KeyIssuance
 from webhook_gateway.services.load_queries import Scope
 from webhook_gateway.services.options import Option
 
+MAX_KEYS = 100
+"""A client that exchanges its key every night has made more of them within a year."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyService:
@@ -38,17 +41,20 @@ class KeyService:
         """The service that creates keys and notifies their owners."""
         return KeyIssuance(self.ledger, self.staff)
 
-    def of(self, scope: Scope, limits: KeyLimits) -> Sequence[ApiKey]:
+    def of(self, scope: Scope, limits: KeyLimits, now: datetime) -> Sequence[ApiKey]:
         """List the keys of a scope's customer and environment, newest first.
 
         `limits` are those of the key that asks, directly or through a session. Keys that allow more
-        are left out, as if they did not exist.
+        are left out, as if they did not exist. All of the newest MAX_KEYS are listed, and
+        of the older ones those that have not ended.
         """
-        return [
+        visible = [
             key
             for key in self.ledger.keys.of(scope.customer)
             if key.environment is scope.environment and limits.covers(key.limits)
         ]
+        older = visible[MAX_KEYS:]
+        return [*visible[:MAX_KEYS], *(key for key in older if key.is_live(now))]
 
     def rotate(self, old: ApiKey, now: datetime, *, made_by: MadeBy, actor: str) -> str:
         """Create a new key with the same limits; raises RefusedKey and KeyReplacedAlready."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
+from alumniq_pipelines.adapters.ledger.delivery_history import DeliveryHistory
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.access.api_keys import ApiKey
 from alumniq_pipelines.core.feeds.catalog import Catalog
@@ -208,7 +209,9 @@ class Status:
         """List the notifications of a load that are visible in a scope."""
         return self.ledger.notifications.of(load.job_id, scope.audiences)
 
-    def newest_notifications(self, scope: Scope, limit: int) -> Sequence[NotificationHistory]:
+    def newest_notifications(
+        self, scope: Scope, limit: int, offset: int = 0
+    ) -> Sequence[NotificationHistory]:
         """List the notifications of a scope with their delivery attempts, newest first."""
         return self._with_attempts(
             self.ledger.notifications.about_loads(
@@ -217,6 +220,7 @@ class Status:
                 scope.feeds,
                 audiences=scope.audiences,
                 limit=limit,
+                offset=offset,
             )
         )
 
@@ -249,9 +253,10 @@ class Status:
         return tuple(feeds[feed].alumniq.job for feed in key.feeds if feed in feeds)
 
     def _with_attempts(self, found: Sequence[Notification]) -> Sequence[NotificationHistory]:
+        history = DeliveryHistory(self.ledger.database)
+        attempts = history.of_each([notification.id for notification in found])
         return [
-            NotificationHistory(notification, self.ledger.notifications.attempts(notification.id))
-            for notification in found
+            NotificationHistory(notification, attempts[notification.id]) for notification in found
         ]
 
     def _find(self, job_id: str) -> Load | None:

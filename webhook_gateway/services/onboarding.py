@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from alumniq_pipelines.adapters.ledger.delivery_history import DeliveryHistory
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.loads.bucket import Buckets, folder_of
-from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.target import Environment
-from alumniq_pipelines.core.notifications.notification import Audience, NotificationState
+from alumniq_pipelines.core.notifications.notification import Audience
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from webhook_gateway.services.load_queries import Scope
 
@@ -76,7 +77,10 @@ class Onboarding:
             Step(
                 "Receive a notification",
                 "Send notifyEmail or notifyWebhook when you call the webhook.",
-                self._has_notified(loads),
+                # Those to staff do not count.
+                DeliveryHistory(self.ledger.database).has_delivered(
+                    [load.job_id for load in loads], Audience.CUSTOMER
+                ),
             ),
         ]
         if is_qa:
@@ -94,11 +98,3 @@ class Onboarding:
         if self.public_urls.is_shared:
             return "the key and the folder change"
         return f"the key, the folder and the address change: it is {self.public_urls.production}"
-
-    def _has_notified(self, loads: Sequence[Load]) -> bool:
-        """Return whether the customer received a notification; those to staff do not count."""
-        return any(
-            notification.state is NotificationState.DELIVERED
-            for load in loads
-            for notification in self.ledger.notifications.of(load.job_id, [Audience.CUSTOMER])
-        )

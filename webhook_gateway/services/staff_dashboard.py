@@ -1,24 +1,24 @@
-"""The staff dashboard: what needs attention, across all customers, most urgent first."""
+"""The staff dashboard: what needs attention, across all customers, most urgent first.
 
-from collections.abc import Iterator, Sequence
+The number of its queries does not depend on the number of customers.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
+from typing import assert_never
 
+from alumniq_pipelines.adapters.ledger.attention_queries import AttentionQueries
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.access.api_keys import ApiKey
+from alumniq_pipelines.core.loads.load import JobId, Load
 from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.monitoring.attention import AttentionItem, Concern, Urgency
+from alumniq_pipelines.core.monitoring.incident import Incident
 from alumniq_pipelines.core.problems.live_data import without_live_sentence
 
-EXPIRING_DAYS = 30
-
-
-class Urgency(IntEnum):
-    """How soon staff should act; the lowest value is listed first."""
-
-    NOW = 0
-    TODAY = 1
-    THIS_MONTH = 2
+ITEMS_PER_PAGE = 50
+CUSTOMERS_PER_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,104 +50,134 @@ class Dashboard:
 
     ledger: Ledger
 
-    def attention_items(self, now: datetime) -> Sequence[DashboardItem]:
-        """List what needs attention: by urgency, then production before QA, then oldest first."""
-        found = [
-            *self._incidents(),
-            *self._held_loads(),
-            *self._failing_feeds(),
-            *self._expiring_keys(now),
+    def attention_items(
+        self, now: datetime, search: str = "", page: int = 1
+    ) -> tuple[Sequence[DashboardItem], bool]:
+        """List a page of what needs attention, and whether there is more.
+
+        By urgency, then production before QA, then oldest first.
+        """
+        found = self._queries.items(
+            now,
+            search=search,
+            limit=ITEMS_PER_PAGE + 1,
+            offset=(page - 1) * ITEMS_PER_PAGE,
+        )
+        shown = found[:ITEMS_PER_PAGE]
+        details = _Details.read(self.ledger, self._queries, shown)
+        items = [item for shown_item in shown if (item := details.describe(shown_item, now))]
+        return items, len(found) > len(shown)
+
+    def environment_summaries(
+        self, now: datetime, search: str = "", page: int = 1
+    ) -> tuple[Sequence[EnvironmentSummary], bool]:
+        """List the environments of a page of customers, and whether there are more customers.
+
+        Those that have an API key or a load; customers that need attention come first.
+        """
+        found = self._queries.customers(
+            now,
+            search=search,
+            limit=CUSTOMERS_PER_PAGE + 1,
+            offset=(page - 1) * CUSTOMERS_PER_PAGE,
+        )
+        shown = found[:CUSTOMERS_PER_PAGE]
+        ids = [customer.id for customer in shown]
+        newest = self._queries.newest_loads(ids)
+        known = self._queries.environments_with_keys(ids) | newest.keys()
+        summaries = [
+            EnvironmentSummary(
+                customer=customer.id,
+                name=customer.name,
+                environment=environment,
+                last_load=newest.get((customer.id, environment)),
+            )
+            for customer in shown
+            for environment in (Environment.PRODUCTION, Environment.QA)
+            if (customer.id, environment) in known
         ]
-        return sorted(
-            found, key=lambda item: (item.urgency, item.environment is Environment.QA, item.since)
+        return summaries, len(found) > len(shown)
+
+    @property
+    def _queries(self) -> AttentionQueries:
+        return AttentionQueries(self.ledger.database)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Details:
+    """What the items of a page say, by id; what has ended since the page was read is missing."""
+
+    incidents: Mapping[str, Incident]
+    loads: Mapping[str, Load]
+    held_until: Mapping[JobId, tuple[datetime, Sequence[str]]]
+    keys: Mapping[str, ApiKey]
+
+    @classmethod
+    def read(
+        cls, ledger: Ledger, queries: AttentionQueries, items: Sequence[AttentionItem]
+    ) -> "_Details":
+        def ids(*concerns: Concern) -> list[str]:
+            return [item.id for item in items if item.concern in concerns]
+
+        incidents = ledger.incidents.of_ids([int(name) for name in ids(Concern.INCIDENT)])
+        loads = ledger.loads.of_ids(
+            [JobId(name) for name in ids(Concern.HELD_LOAD, Concern.FAILING_FEED)]
+        )
+        keys = ledger.keys.of_prefixes(ids(Concern.EXPIRING_KEY))
+        return cls(
+            incidents={str(incident.id): incident for incident in incidents},
+            loads={load.job_id: load for load in loads},
+            held_until=queries.held_until([JobId(name) for name in ids(Concern.HELD_LOAD)]),
+            keys={key.prefix: key for key in keys},
         )
 
-    def environment_summaries(self) -> Sequence[EnvironmentSummary]:
-        """List the environments of every customer that have an API key or a load."""
-        keys = {(key.customer, key.environment) for key in self.ledger.keys.of()}
-        summaries = []
-        for customer in self.ledger.customers.all():
-            for environment in (Environment.PRODUCTION, Environment.QA):
-                newest = self.ledger.loads.find(
-                    customer=customer.id, environment=environment, limit=1
-                )
-                if newest or (customer.id, environment) in keys:
-                    summaries.append(
-                        EnvironmentSummary(
-                            customer=customer.id,
-                            name=customer.name,
-                            environment=environment,
-                            last_load=newest[0] if newest else None,
-                        )
-                    )
-        return summaries
+    def describe(self, item: AttentionItem, now: datetime) -> DashboardItem | None:
+        title, detail = self._text(item, now)
+        if not title:
+            return None
+        return DashboardItem(
+            urgency=item.urgency,
+            since=item.since,
+            title=title,
+            detail=detail,
+            customer=item.customer,
+            environment=item.environment,
+            job_id=item.id if item.id in self.loads else None,
+        )
 
-    def _incidents(self) -> Iterator[DashboardItem]:
-        for incident in self.ledger.incidents.list_open():
-            target = incident.condition.target
-            yield DashboardItem(
-                urgency=Urgency.NOW,
-                since=incident.opened_at,
-                title=incident.condition.title,
-                detail=f"{incident.condition.detail} {incident.condition.advice}".strip(),
-                customer=target.customer if target else None,
-                environment=target.environment if target else None,
-            )
-
-    def _held_loads(self) -> Iterator[DashboardItem]:
-        for hold in self.ledger.holds.undecided():
-            load = self.ledger.loads.get(hold.job_id)
-            if load is not None:
-                yield DashboardItem(
-                    urgency=_urgency(load.target.environment),
-                    since=hold.held_at,
-                    title=f"{load.target.feed} awaits approval until "
-                    f"{hold.expires_at:%Y-%m-%d %H:%M}",
-                    detail=" ".join(hold.reasons),
-                    customer=load.target.customer,
-                    environment=load.target.environment,
-                    job_id=load.job_id,
-                )
-
-    def _failing_feeds(self) -> Iterator[DashboardItem]:
-        """Yield the feeds whose newest load failed."""
-        for customer in self.ledger.customers.all():
-            for environment in Environment:
-                newest = self.ledger.loads.latest_by_feed(customer.id, environment)
-                for load in newest.values():
-                    if load.state is LoadState.FAILED:
-                        yield DashboardItem(
-                            urgency=_urgency(environment),
-                            since=load.ended_at or load.accepted_at,
-                            title=f"{load.target.feed} failed",
-                            detail=without_live_sentence(load.errors[0]) if load.errors else "",
-                            customer=customer.id,
-                            environment=environment,
-                            job_id=load.job_id,
-                        )
-
-    def _expiring_keys(self, now: datetime) -> Iterator[DashboardItem]:
-        """Yield the keys that expire soon, unless their environment has a key that lasts longer."""
-        live = [key for key in self.ledger.keys.of() if key.is_live(now)]
-        lasting = {
-            (key.customer, key.environment)
-            for key in live
-            if key.days_remaining(now) > EXPIRING_DAYS
-        }
-        for key in live:
-            days = key.days_remaining(now)
-            if days <= EXPIRING_DAYS and (key.customer, key.environment) not in lasting:
-                yield DashboardItem(
-                    urgency=Urgency.TODAY if days <= 1 else Urgency.THIS_MONTH,
-                    since=key.expires_at,
-                    title=f"The API key {key.prefix}… expires in "
-                    f"{days} {'day' if days == 1 else 'days'}",
-                    detail="No other key of this environment is valid for longer. "
-                    "Ask the customer to rotate it.",
-                    customer=key.customer,
-                    environment=key.environment,
-                )
+    def _text(self, item: AttentionItem, now: datetime) -> tuple[str, str]:
+        """Return the title and detail of an item; empty if it is gone."""
+        load = self.loads.get(item.id)
+        match item.concern:
+            case Concern.INCIDENT:
+                incident = self.incidents.get(item.id)
+                return ("", "") if incident is None else _incident_text(incident)
+            case Concern.HELD_LOAD:
+                held = self.held_until.get(JobId(item.id))
+                if load is None or held is None:
+                    return "", ""
+                until, reasons = held
+                title = f"{load.target.feed} awaits approval until {until:%Y-%m-%d %H:%M}"
+                return title, " ".join(reasons)
+            case Concern.FAILING_FEED:
+                if load is None:
+                    return "", ""
+                detail = without_live_sentence(load.errors[0]) if load.errors else ""
+                return f"{load.target.feed} failed", detail
+            case Concern.EXPIRING_KEY:
+                key = self.keys.get(item.id)
+                return ("", "") if key is None else _key_text(key, now)
+        assert_never(item.concern)
 
 
-def _urgency(environment: Environment) -> Urgency:
-    return Urgency.NOW if environment is Environment.PRODUCTION else Urgency.TODAY
+def _incident_text(incident: Incident) -> tuple[str, str]:
+    condition = incident.condition
+    return condition.title, f"{condition.detail} {condition.advice}".strip()
+
+
+def _key_text(key: ApiKey, now: datetime) -> tuple[str, str]:
+    days = key.days_remaining(now)
+    return (
+        f"The API key {key.prefix}… expires in {days} {'day' if days == 1 else 'days'}",
+        "No other key of this environment is valid for longer. Ask the customer to rotate it.",
+    )

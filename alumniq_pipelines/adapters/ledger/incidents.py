@@ -71,6 +71,10 @@ class Incidents:
         """Return open incidents, oldest first."""
         return self._many(select(incidents).where(_IS_OPEN).order_by(incidents.c.id))
 
+    def of_ids(self, ids: Collection[int]) -> Sequence[Incident]:
+        """Return these incidents."""
+        return self._many(select(incidents).where(incidents.c.id.in_(ids)))
+
     def newest(self, limit: int = 50) -> Sequence[Incident]:
         """Return incidents, newest first."""
         return self._many(select(incidents).order_by(incidents.c.id.desc()).limit(limit))

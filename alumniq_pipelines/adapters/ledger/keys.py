@@ -1,6 +1,6 @@
 """API keys: stored as digests and found by digest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -210,6 +210,12 @@ class ApiKeys:
     def _by_digest(self) -> PreparedStatement:
         query = _KEY.where(api_keys.c.digest == bindparam("digest"))
         return PreparedStatement.of(query, self.database.engine.dialect)
+
+    def of_prefixes(self, prefixes: Collection[str]) -> Sequence[ApiKey]:
+        """Return keys by their first characters, live or not."""
+        with self.database.reading() as connection:
+            rows = connection.execute(_KEY.where(api_keys.c.prefix.in_(prefixes)))
+            return [_key(tuple(row)) for row in rows]
 
     def get(self, prefix: str) -> ApiKey | None:
         """Return a key by its first characters, live or not."""

@@ -1,6 +1,6 @@
 """Loads: accepting, finding and ending them. A change of state is a conditional UPDATE."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -76,6 +76,10 @@ class Loads:
     def get(self, job_id: JobId) -> Load | None:
         """Return a load."""
         return self._one(select(loads).where(loads.c.job_id == job_id))
+
+    def of_ids(self, job_ids: Collection[JobId]) -> Sequence[Load]:
+        """Return these loads."""
+        return self._many(select(loads).where(loads.c.job_id.in_(job_ids)))
 
     def by_idempotency_key(self, idempotency_key: str) -> Load | None:
         """Return the load that was accepted under an idempotency key."""

@@ -216,6 +216,7 @@ class Notifications:
         *,
         audiences: Collection[Audience] = EVERYBODY,
         limit: int = 100,
+        offset: int = 0,
     ) -> Sequence[Notification]:
         """Return notifications about a customer's loads, newest first; `feeds` None means all."""
         query = (
@@ -228,6 +229,7 @@ class Notifications:
             )
             .order_by(notifications.c.created_at.desc(), notifications.c.id)
             .limit(limit)
+            .offset(offset)
         )
         if feeds is not None:
             query = query.where(loads.c.feed.in_(feeds))

@@ -5,6 +5,7 @@ and would run again where staff had stopped it.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,10 +14,9 @@ import dagster as dg
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog
 from alumniq_pipelines.core.loads.bucket import Buckets
-from alumniq_pipelines.core.monitoring.schedule import WatchState
 from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.core.problems.problem import SetupProblem
-from alumniq_pipelines.defs.freshness import freshness
+from alumniq_pipelines.defs.freshness import freshness, freshness_digest, missed_partitions
 from alumniq_pipelines.services.monitor import run_monitoring
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import (
@@ -26,12 +26,13 @@ from alumniq_pipelines.wiring import (
     staff_of,
 )
 
-MissedPartitions = dict[str, list[str]]
-"""The partitions with a missed delivery, by watched feed."""
-
 
 def monitoring_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
-    """Define the sensor; its cursor is the freshness that it last reported of each feed."""
+    """Define the sensor.
+
+    Its cursor is a digest of the missed partitions that it last reported of each feed: Dagster
+    stores the cursor with every tick, so it does not list them.
+    """
 
     @dg.sensor(
         name="silence",
@@ -51,11 +52,9 @@ def monitoring_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefiniti
         current = _read_current_catalog(catalog, settings, context)
         summary = run_monitoring(ledger, buckets, current, staff_of(settings), datetime.now(UTC))
         ledger.ticks.record("silence", datetime.now(UTC))
-        before: MissedPartitions = json.loads(context.cursor or "{}")
-        now: MissedPartitions = {status.target.feed: [] for status in summary.statuses}
-        for status in summary.statuses:
-            if status.expectation.state is WatchState.MISSED:
-                now[status.target.feed].append(status.target.partition_key)
+        before: Mapping[str, object] = json.loads(context.cursor or "{}")
+        missed = missed_partitions(summary.statuses)
+        now = {feed: freshness_digest(partitions) for feed, partitions in missed.items()}
         changed = [
             field_map
             for field_map in catalog
