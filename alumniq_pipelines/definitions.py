@@ -7,6 +7,7 @@ import dagster as dg
 from alumniq_pipelines.defs.assets import disabled_assets, feed_assets
 from alumniq_pipelines.defs.freshness import freshness_checks
 from alumniq_pipelines.defs.jobs import feed_jobs
+from alumniq_pipelines.defs.program_logs import configure_program_logs
 from alumniq_pipelines.defs.resources import resources
 from alumniq_pipelines.defs.sensors.api_key_expiry import key_sensor
 from alumniq_pipelines.defs.sensors.heartbeat import heartbeat_sensor
@@ -52,4 +53,6 @@ def build_definitions(
     )
 
 
-defs = build_definitions(Settings())
+settings = Settings()
+configure_program_logs(settings)  # of every process that loads these: also of one that runs a load
+defs = build_definitions(settings)

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.gateway_settings import GatewaySettings
 from alumniq_pipelines.secret_files import PREFIX, SecretFiles
+from alumniq_pipelines.telemetry.logs import LogFormat
 
 BucketKind = Literal["folder", "s3"]
 WarehouseEngine = Literal["duckdb", "postgres"]
@@ -51,6 +52,10 @@ class Settings(GatewaySettings):
         default_factory=_scratch_dir,
         description="Folder for temporary files of loads, on each host its own. Unset: scratch in "
         "data_dir.",
+    )
+    log_format: LogFormat = Field(
+        default="text",
+        description="Format of the logs of all programs: text, or json, an object per line.",
     )
     schemas_dir: Path = Field(
         default=REPOSITORY / "schemas", description="Folder of the field maps."
@@ -289,6 +294,13 @@ class Settings(GatewaySettings):
     def gateway_url(self) -> str:
         """The URL at which customers reach the gateway."""
         return self.public_url or f"http://{self.gateway_host}:{self.gateway_port}"
+
+
+def tracing_is_configured() -> bool:
+    """Whether the variables of OpenTelemetry name a collector for traces."""
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    is_off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return not is_off and any(os.environ.get(name) for name in names)
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

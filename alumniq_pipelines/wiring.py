@@ -4,6 +4,7 @@ A notification channel is registered here, once: in `_staff_destinations` if it 
 `_open_notifier`. The gateway imports this module, so what only senders need is imported late.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
@@ -27,9 +28,10 @@ from alumniq_pipelines.core.notifications.staff import (
     StaffChannel,
     StaffRecipient,
 )
-from alumniq_pipelines.core.problems.setup import NoSigningKey
+from alumniq_pipelines.core.problems.setup import NoSigningKey, TracingNotInstalled
 from alumniq_pipelines.files.private_files import make_folder
-from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.settings import Settings, tracing_is_configured
+from alumniq_pipelines.telemetry.tracing import is_tracing, start_tracing
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from alumniq_pipelines.adapters.notifiers.callback import SecretsLookup
     from alumniq_pipelines.adapters.notifiers.mail import MailTransport
     from alumniq_pipelines.services.delivery import Notifier
+
+logger = logging.getLogger(__name__)
 
 
 def open_s3(settings: Settings) -> "S3Buckets":
@@ -136,7 +140,24 @@ def _staff_destinations(channel: StaffChannel, settings: Settings) -> Sequence[s
 
 def open_notifiers(settings: Settings, ledger: "Ledger") -> "Mapping[Channel, Notifier]":
     """Return a notifier for every channel."""
-    return {channel: _open_notifier(channel, settings, ledger) for channel in Channel}
+    notifiers = {channel: _open_notifier(channel, settings, ledger) for channel in Channel}
+    if not is_tracing():
+        return notifiers
+    from alumniq_pipelines.services.traced_delivery import TracedNotifier
+
+    return {
+        channel: TracedNotifier(notifier, ledger.loads.get)
+        for channel, notifier in notifiers.items()
+    }
+
+
+def trace_if_configured(service: str) -> None:
+    """Send the spans of this process to a collector, if the environment names one."""
+    if tracing_is_configured():
+        try:
+            start_tracing(service)
+        except TracingNotInstalled as problem:
+            logger.warning("%s: %s", problem.code, problem)
 
 
 def _open_notifier(channel: Channel, settings: Settings, ledger: "Ledger") -> "Notifier":

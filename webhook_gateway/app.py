@@ -21,6 +21,7 @@ from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.core.problems.problem import OutageProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.telemetry.tracing import is_tracing
 from alumniq_pipelines.wiring import (
     highest_version_number,
     open_archive,
@@ -40,7 +41,8 @@ from webhook_gateway.http.health import Health
 from webhook_gateway.http.metrics import MetricsEndpoint
 from webhook_gateway.http.middleware import RequestMiddleware
 from webhook_gateway.http.rate_limit import RateLimit
-from webhook_gateway.http.webhook import PATH, Webhook
+from webhook_gateway.http.tracing import TraceMiddleware
+from webhook_gateway.http.webhook import PATH, PREFIX, Webhook
 from webhook_gateway.pages.routes import page_routes
 from webhook_gateway.services.bucket_incidents import BucketIncidents
 from webhook_gateway.services.intake import Intake
@@ -152,6 +154,7 @@ def create_app(
             *page_routes(settings, authenticator, status, key_service, reports, buckets, clock),
         ],
         middleware=[
+            *([Middleware(TraceMiddleware, prefix=PREFIX)] if is_tracing() else ()),
             Middleware(RequestMiddleware, request_metrics=metrics.request_metrics, limit=addresses),
             Middleware(Compression),
         ],

@@ -23,7 +23,9 @@ from alumniq_pipelines.core.problems.request import (
 )
 from alumniq_pipelines.files.private_files import UMASK
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.wiring import protect_data_folder
+from alumniq_pipelines.telemetry.logs import configure_logs
+from alumniq_pipelines.telemetry.tracing import stop_tracing
+from alumniq_pipelines.wiring import protect_data_folder, trace_if_configured
 from webhook_gateway.app import open_app
 from webhook_gateway.http.errors import request_error_response
 from webhook_gateway.http.middleware import CLIENT_GONE_KEY
@@ -161,11 +163,12 @@ def main() -> None:
     # Omit source line, thread and process: finding them out costs more than writing the log line.
     logging._srcfile = None  # noqa: SLF001 - recommended by the documentation of logging
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    os.umask(UMASK)
     settings = Settings()
+    configure_logs(settings.log_format)
+    os.umask(UMASK)
     try:
         protect_data_folder(settings)
+        trace_if_configured("alumniq-gateway")
         app = open_app(settings)
     except Problem as problem:
         sys.stderr.write(f"{problem}\n")
@@ -178,5 +181,6 @@ def main() -> None:
     with suppress(KeyboardInterrupt):  # raised after an orderly stop
         server.run()
     # Threads that wait for a store that hangs would keep the process for as long as it hangs.
+    stop_tracing()
     logging.shutdown()
     os._exit(0)

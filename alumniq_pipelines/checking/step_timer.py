@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from alumniq_pipelines.core.loads.progress import Progress
+from alumniq_pipelines.telemetry.tracing import span
 
 
 @dataclass
@@ -20,6 +21,7 @@ class StepTimer:
         """Time a step; yields a function that takes the fraction that is done."""
         began = time.perf_counter()
         self.progress(name, 0.0)
-        yield lambda fraction: self.progress(name, fraction)
+        with span(name):
+            yield lambda fraction: self.progress(name, fraction)
         self.seconds[name] = round(time.perf_counter() - began, 3)
         self.progress(name, 1.0)

@@ -30,6 +30,7 @@ ROLES = (GATEWAY, CODE_SERVER, WEB_SERVER, DAEMON)
 """What runs on one machine; with Celery a worker as well."""
 
 MODULE = (sys.executable, "-m")
+DAGSTER = (*MODULE, "alumniq_pipelines.defs.dagster_program")
 WORKSPACE = "workspace.yaml"
 
 QUIET = ("--log-level", "warning")
@@ -68,7 +69,7 @@ def programs(
             _web_server(settings, folder, web),
             Program(
                 DAEMON,
-                [*MODULE, "dagster._daemon", "run", "-w", str(folder / WORKSPACE), *QUIET],
+                [*DAGSTER, "daemon", "run", "-w", str(folder / WORKSPACE), *QUIET],
                 # It is asked by way of the web server, if that is here.
                 lambda: not has_web or _daemon_is_healthy(_health(web), now),
             ),
@@ -100,7 +101,7 @@ def _code_server(settings: Settings, folder: Path) -> Program:
 
 def _web_server(settings: Settings, folder: Path, web: str) -> Program:
     address = ["-h", settings.dagster_host, "-p", str(settings.dagster_port)]
-    command = [*MODULE, "dagster_webserver", "-w", str(folder / WORKSPACE), *address]
+    command = [*DAGSTER, "webserver", "-w", str(folder / WORKSPACE), *address]
     return Program(WEB_SERVER, command, lambda: _has_loaded(_health(web)))
 
 

@@ -12,6 +12,7 @@ import typer
 
 from alumniq_pipelines.cli.dagster_configuration import CELERY
 from alumniq_pipelines.cli.home import check_ports, exclusive_use, prepare_installation
+from alumniq_pipelines.cli.log_lines import WIDTH, print_line
 from alumniq_pipelines.cli.programs import (
     CODE_SERVER,
     DAEMON,
@@ -27,13 +28,7 @@ from alumniq_pipelines.cli.supervisor import LogWriter, Supervisor, stop_signals
 from alumniq_pipelines.core.problems.setup import UnknownProgram
 from alumniq_pipelines.settings import Settings
 
-COLOURS = {
-    GATEWAY: typer.colors.GREEN,
-    CODE_SERVER: typer.colors.MAGENTA,
-    WEB_SERVER: typer.colors.BLUE,
-    DAEMON: typer.colors.CYAN,
-    WORKER: typer.colors.YELLOW,
-}
+SUPERVISOR = "alumniq up"
 NAMES = {
     "gateway": GATEWAY,
     "code": CODE_SERVER,
@@ -42,7 +37,6 @@ NAMES = {
     "worker": WORKER,
 }
 """Of the programs, as --only takes them."""
-WIDTH = max(map(len, COLOURS))
 
 
 def up(
@@ -68,13 +62,13 @@ def up(
     with (
         stop_signals() as stop,
         exclusive_use(settings) as lock,
-        system(settings, lock, _print_until(stop), stop, roles) as supervisor,
+        system(settings, lock, _print_until(stop, settings), stop, roles) as supervisor,
     ):
         if not stop.is_set():
             _print_banner(settings, roles)
         supervisor.watch(stop)
-        typer.echo("Stopping ...")
-    typer.echo("Stopped. Nothing is left running.")
+        _print_message(settings, "Stopping ...")
+    _print_message(settings, "Stopped. Nothing is left running.")
 
 
 @contextmanager
@@ -115,7 +109,7 @@ def chosen_roles(settings: Settings, only: str) -> Collection[str]:
     return [NAMES[name] for name in chosen]
 
 
-def _print_until(stop: threading.Event) -> LogWriter:
+def _print_until(stop: threading.Event, settings: Settings) -> LogWriter:
     """Return a function that prints the programs' output until they are being stopped.
 
     What they log while they are being stopped is noise, such as lost connections to each other.
@@ -123,13 +117,22 @@ def _print_until(stop: threading.Event) -> LogWriter:
 
     def write_log(program: str, line: str) -> None:
         if not stop.is_set():
-            name = typer.style(f"{program:>{WIDTH}} |", fg=COLOURS[program])
-            typer.echo(f"{name} {line}")
+            print_line(settings, program, line)
 
     return write_log
 
 
+def _print_message(settings: Settings, message: str) -> None:
+    """Print a message of our own."""
+    match settings.log_format:
+        case "text":
+            typer.echo(message)
+        case "json":
+            print_line(settings, SUPERVISOR, message)
+
+
 def _print_banner(settings: Settings, roles: Collection[str]) -> None:
+    """Print that everything runs, and where."""
     rows = [("Data folder", str(settings.home))]
     if WEB_SERVER in roles:
         rows.insert(0, ("Dagster UI", f"http://{settings.dagster_host}:{settings.dagster_port}"))
@@ -137,6 +140,10 @@ def _print_banner(settings: Settings, roles: Collection[str]) -> None:
         rows.insert(0, ("Pages", f"{settings.gateway_url}/"))
         rows.insert(0, ("Webhooks", f"{settings.gateway_url}/api/v1/index.cfm/webhook/JOB"))
         rows.append(("First step", "alumniq customer add iqu --name 'IQ University'"))
+    if settings.log_format == "json":
+        places = "; ".join(f"{name}: {value}" for name, value in rows)
+        _print_message(settings, f"Everything is running. {places}")
+        return
     typer.secho("\nEverything is running. Press Ctrl-C to stop.", bold=True)
     for name, value in rows:
         typer.echo(f"  {name:<{WIDTH}}{value}")

@@ -6,14 +6,20 @@ nothing of one customer is left in memory when a file of another is loaded.
 """
 
 import importlib
+import logging
 import os
+from typing import Any
 
+from celery import signals
 from dagster_celery.config import DEFAULT_CONFIG
 from dagster_celery.make_app import make_app
 from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 
 from alumniq_pipelines.defs.celery_config import BACKEND_URL, BROKER_URL, CELERY, QUEUE
 from alumniq_pipelines.defs.code_server import PRELOADED
+from alumniq_pipelines.defs.program_logs import configure_program_logs
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.telemetry.logs import TEXT_FORMAT
 
 for name in PRELOADED:
     importlib.import_module(name)
@@ -26,5 +32,16 @@ app = make_app(  # type: ignore[no-untyped-call]
         "task_default_queue": QUEUE,
     }
 )
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def set_up_logs(**options: Any) -> None:
+    """Set up the logs in place of Celery, which would format them in its own way."""
+    del options
+    configure_program_logs(Settings())
+    # As text, unless logs are set up by now.
+    logging.basicConfig(level=logging.WARNING, format=TEXT_FORMAT)
+
+
 execute_job = create_execute_job_task(app)
 resume_job = create_resume_job_task(app)

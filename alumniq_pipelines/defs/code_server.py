@@ -15,6 +15,8 @@ from dagster._cli import main as run_dagster  # has no public name
 from dagster._grpc import server as dagster_server
 
 from alumniq_pipelines import defs
+from alumniq_pipelines.defs.program_logs import configure_program_logs
+from alumniq_pipelines.settings import Settings
 
 PRELOADED = (
     "alembic.command",
@@ -43,7 +45,7 @@ PRELOADED = (
     *(
         module.name
         for module in pkgutil.walk_packages(defs.__path__, f"{defs.__name__}.")
-        if not module.name.endswith((".code_server", ".celery_worker"))
+        if not module.name.endswith((".code_server", ".celery_worker", ".dagster_program"))
     ),
     "alumniq_pipelines.frozen_imports",
 )
@@ -64,6 +66,7 @@ class ForkingApiServer(dagster_server.DagsterApiServer):
 
 def main() -> None:
     """Start the prepared process, then serve."""
+    configure_program_logs(Settings())
     ForkServerContext().set_forkserver_preload(list(PRELOADED))
     forkserver.ensure_running()
     # Dagster has no setting for it, and makes its server by this name.

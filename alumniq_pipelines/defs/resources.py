@@ -15,8 +15,9 @@ from alumniq_pipelines.defs.worker_leases import worker_leases
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.files.scratch import sweep
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.telemetry.tracing import flush_spans
 from alumniq_pipelines.warehouse_wiring import open_warehouse
-from alumniq_pipelines.wiring import open_archive, open_buckets
+from alumniq_pipelines.wiring import open_archive, open_buckets, trace_if_configured
 
 
 def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
@@ -32,11 +33,15 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
             yield
             return
         # A run has a process of its own, however it was started: DuckDB's files are private, too.
+        trace_if_configured("alumniq-worker")
         with private_umask(), open_ledger(settings) as opened:
             leases = worker_leases(instance, opened, settings)
             sweep(settings.scratch_dir)
-            with leases.hold(run.run_id):
-                yield
+            try:
+                with leases.hold(run.run_id):
+                    yield
+            finally:
+                flush_spans()  # the process of a run ends without further ado
 
     return {
         "ledger": _resource(ledger, "The control database."),

@@ -37,6 +37,7 @@ from alumniq_pipelines.services.load_context import LoadContext
 from alumniq_pipelines.services.load_files import LoadFile
 from alumniq_pipelines.services.publication import find_published_result
 from alumniq_pipelines.services.restored_ledger import ComparedLoad, compare_load
+from alumniq_pipelines.services.traced_attempt import set_outcome, traced_attempt
 
 
 def attempt(
@@ -63,11 +64,13 @@ def attempt(
     if len(past) >= MAX_ATTEMPTS:
         raise AttemptsExhausted(MAX_ATTEMPTS)
     begun = _begin(load, launch, run_id, past, context)
-    outcome = _make_attempt(load, begun, past, field_map, context, progress)
-    if not outcome.is_publication:
-        # It may have another number than when the attempt began.
-        load = ledger.loads.get(load.job_id) or load
-        record_outcome(load, begun, past, outcome, context)
+    with traced_attempt(load, begun, past) as current:
+        outcome = _make_attempt(load, begun, past, field_map, context, progress)
+        set_outcome(current, outcome)
+        if not outcome.is_publication:
+            # It may have another number than when the attempt began.
+            load = ledger.loads.get(load.job_id) or load
+            record_outcome(load, begun, past, outcome, context)
     return outcome
 
 

@@ -13,7 +13,7 @@ from benchmarks.process_tree import processes
 PARTS = {
     "gateway": "-m webhook_gateway",
     "code server": "-m alumniq_pipelines.defs.code_server",
-    "daemon": "dagster._daemon",
+    "daemon": "alumniq_pipelines.defs.dagster_program daemon",
     "worker": "multiprocessing.forkserver",
 }
 """How the command line of each part is recognised; notifications are sent by a sensor in the code

@@ -15,6 +15,7 @@ from alumniq_pipelines.core.problems.api import TooManyRequests
 from alumniq_pipelines.core.problems.outage import UnexpectedFault
 from alumniq_pipelines.core.problems.request import AddressTooLong
 from alumniq_pipelines.core.trace import trace_of
+from alumniq_pipelines.telemetry.log_fields import RECORD_FIELDS, LogFields
 from webhook_gateway.http.errors import error_response, request_error_response
 from webhook_gateway.http.metrics import RequestMetrics
 from webhook_gateway.http.rate_limit import RateLimit
@@ -80,8 +81,8 @@ class RequestMiddleware:
     """ASGI middleware around everything else.
 
     Endpoints set in `request.state` what the response or the log needs even if they fail later:
-    `days_remaining` of the key and the `job_id` of the load. Pages also set `headers`, in place of
-    those above, and `error_page`, in place of the JSON error.
+    `days_remaining` of the key and the `load_fields` of the load. Pages also set `headers`, in
+    place of those above, and `error_page`, in place of the JSON error.
     """
 
     app: ASGIApp
@@ -114,6 +115,7 @@ class RequestMiddleware:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "other")
             self.request_metrics.count(scope["method"], route, response.status, seconds)
+            fields: LogFields = scope["state"].get("load_fields", {})
             # Without query and body, which may contain the API key.
             path = (scope.get("raw_path") or b"").decode("ascii", "backslashreplace")
             access_log.info(
@@ -122,7 +124,8 @@ class RequestMiddleware:
                 path,
                 response.status,
                 1_000 * seconds,
-                scope["state"].get("job_id", "-"),
+                fields.get("job_id", "-"),
+                extra={RECORD_FIELDS: {**fields, "duration_ms": round(1_000 * seconds, 1)}},
             )
 
     def _early_response(self, scope: Scope) -> ASGIApp | None:

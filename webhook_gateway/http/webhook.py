@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -13,6 +13,8 @@ from starlette.responses import JSONResponse, Response
 from alumniq_pipelines.core.loads.load import Load, LoadRequest
 from alumniq_pipelines.core.problems.outage import CallTimedOut, GatewayStopping
 from alumniq_pipelines.core.problems.request import BodyTooLarge, RequestProblem, SlowRequest
+from alumniq_pipelines.telemetry.log_fields import load_fields
+from alumniq_pipelines.telemetry.tracing import current_traceparent, span
 from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.batch_executor import MAX_BATCH_SIZE, BatchExecutor
 from webhook_gateway.http.claim import Claim
@@ -21,7 +23,8 @@ from webhook_gateway.http.request_body import read_pairs
 from webhook_gateway.services.intake import Intake
 from webhook_gateway.services.options import Options, Pairs, options_from
 
-PATH = "/api/v1/index.cfm/webhook/{job}"
+PREFIX = "/api/v1/index.cfm/webhook/"
+PATH = f"{PREFIX}{{job}}"
 
 BODY_SECONDS = 10.0
 """A body has a few hundred bytes; a slower client only occupies a connection."""
@@ -38,6 +41,7 @@ class Call:
     request: Request
     options: Options
     claim: Claim = field(default_factory=Claim)
+    trace_context: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +68,11 @@ class Webhook:
 
     async def post(self, request: Request) -> Response:
         """Accept a call; the load is on disk before the response is sent."""
-        load = await self.executor.run(Call(request, await self.options(request)))
-        request.state.job_id = load.job_id
+        options = await self.options(request)
+        with span("accept load"):
+            call = Call(request, options, trace_context=current_traceparent())
+            load = await self.executor.run(call)
+        request.state.load_fields = load_fields(load)
         return JSONResponse(receipt(load, request.path_params["job"]))
 
     def stop_waiting(self) -> None:
@@ -92,7 +99,10 @@ class Webhook:
                 try:
                     key = self.authenticator.authenticate(options, client_address(request), now)
                     request.state.days_remaining = key.days_remaining(now)
-                    read.append(self.intake.read(key, request.path_params["job"], options))
+                    outcome = self.intake.read(key, request.path_params["job"], options)
+                    if call.trace_context and isinstance(outcome, LoadRequest):
+                        outcome = replace(outcome, trace_context=call.trace_context)
+                    read.append(outcome)
                 except Exception as error:  # noqa: BLE001 - raised again where this one call is awaited
                     read.append(error)
             # A caller who was answered meanwhile has read that no load was queued.

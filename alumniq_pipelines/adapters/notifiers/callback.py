@@ -10,6 +10,7 @@ from alumniq_pipelines.adapters.notifiers.http import HttpCall, HttpClient
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
 from alumniq_pipelines.core.notifications.signing import signature_header
+from alumniq_pipelines.telemetry.tracing import TRACEPARENT, current_traceparent
 
 SecretsLookup = Callable[[Notification], Sequence[str]]
 """Returns the secrets that sign a callback: none, one, or several while one is replaced."""
@@ -43,5 +44,8 @@ class CallbackNotifier:
         if secrets:
             signature = signature_header(notification.id, now, notice.body, secrets)
             headers["webhook-signature"] = signature
+        traceparent = current_traceparent()
+        if traceparent is not None:
+            headers[TRACEPARENT] = traceparent
         call = HttpCall(method="POST", url=notice.destination, body=notice.body, headers=headers)
         return await HttpClient(self.addresses, self.seconds, self.tls).call(call)

@@ -178,6 +178,19 @@ class NoSigningKey(SetupProblem):
         )
 
 
+class TracingNotInstalled(SetupProblem):
+    """Traces are asked for, and what makes them is not installed."""
+
+    code = "tracing-not-installed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed, so there are "
+            "no traces.",
+            "Install the extra, pip install 'alumniq-pipelines[otel]', or remove the variable.",
+        )
+
+
 class UnknownProgram(SetupProblem):
     """There is no program of that name."""
 

@@ -12,7 +12,7 @@ from alumniq_pipelines.defs.resources import open_ledger
 from alumniq_pipelines.defs.sensors.polling import poll_changes
 from alumniq_pipelines.services.sending_queue import sending_queues
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.wiring import open_notifiers
+from alumniq_pipelines.wiring import open_notifiers, trace_if_configured
 
 if TYPE_CHECKING:
     from alumniq_pipelines.services.delivery import Notifier, Outbox
@@ -36,6 +36,7 @@ def notification_sensor(settings: Settings) -> dg.SensorDefinition:
     def notifications() -> dg.SkipReason:
         from alumniq_pipelines.services.delivery import deliver_in_background
 
+        trace_if_configured("alumniq-notifications")
         delivered = failed = in_progress = 0
         with open_ledger(settings) as ledger:
             for _ in poll_changes(ledger):
