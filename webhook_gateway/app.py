@@ -21,7 +21,7 @@ from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.core.problems.problem import OutageProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.telemetry.tracing import is_tracing
+from alumniq_pipelines.telemetry.tracing import flush_spans, is_tracing
 from alumniq_pipelines.wiring import (
     highest_version_number,
     open_archive,
@@ -179,6 +179,7 @@ def _lifespan(
         yield
         if comparing is not None:
             comparing.cancel()
+        await run_in_threadpool(flush_spans)
         ledger.close()
 
     return lifespan

@@ -24,7 +24,6 @@ from alumniq_pipelines.core.problems.request import (
 from alumniq_pipelines.files.private_files import UMASK
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.telemetry.logs import configure_logs
-from alumniq_pipelines.telemetry.tracing import stop_tracing
 from alumniq_pipelines.wiring import protect_data_folder, trace_if_configured
 from webhook_gateway.app import open_app
 from webhook_gateway.http.errors import request_error_response
@@ -181,6 +180,5 @@ def main() -> None:
     with suppress(KeyboardInterrupt):  # raised after an orderly stop
         server.run()
     # Threads that wait for a store that hangs would keep the process for as long as it hangs.
-    stop_tracing()
     logging.shutdown()
     os._exit(0)

@@ -97,13 +97,6 @@ def start_tracing(service: str) -> None:
     _tracing.provider = provider
 
 
-def stop_tracing() -> None:
-    """Send what was not sent yet, for a few seconds at most; there are no spans afterwards."""
-    provider, _tracing.provider = _tracing.provider, None
-    if provider is not None and provider.force_flush(FLUSH_MILLISECONDS):
-        provider.shutdown()
-
-
 def flush_spans() -> None:
     """Send what was not sent yet, for a few seconds at most."""
     if _tracing.provider is not None:

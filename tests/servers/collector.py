@@ -68,6 +68,13 @@ class Collector:
                     )
 
 
+def stop_tracing() -> None:
+    """Make no spans in this process any more."""
+    provider, tracing._tracing.provider = tracing._tracing.provider, None
+    if provider is not None:
+        provider.shutdown()
+
+
 def _value(value: AnyValue) -> str | int | float | bool:
     found: str | int | float | bool = getattr(value, value.WhichOneof("value") or "string_value")
     return found
@@ -99,6 +106,6 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
         thread.start()
         tracing.start_tracing("alumniq-tests")
         yield received
-        tracing.stop_tracing()
+        stop_tracing()
         server.shutdown()
         thread.join()

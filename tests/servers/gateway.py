@@ -179,7 +179,7 @@ def gateway(installation: Installation) -> Iterator[GatewayProcess]:
 
 
 @contextmanager
-def serve_installation(installation: Installation) -> Iterator[GatewayProcess]:
+def serve_installation(installation: Installation, **variables: str) -> Iterator[GatewayProcess]:
     """Serve an installation from a real uvicorn on a free port."""
     settings = installation.settings
     log = settings.home / "gateway.log"
@@ -187,6 +187,7 @@ def serve_installation(installation: Installation) -> Iterator[GatewayProcess]:
         **os.environ,
         "ALUMNIQ_DATA_DIR": str(settings.data_dir),
         "ALUMNIQ_GATEWAY_PORT": str(settings.gateway_port),
+        **variables,
     }
     with (
         log.open("wb") as output,

@@ -19,7 +19,7 @@ from alumniq_pipelines.telemetry.logs import json_formatter
 from alumniq_pipelines.wiring import trace_if_configured
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 from tests.integration.dagster.sensor_ticks import skip
-from tests.servers.collector import CollectedSpan, Collector
+from tests.servers.collector import CollectedSpan, Collector, stop_tracing
 from tests.servers.receiver import Received, Receiver
 from tests.strict_catalog import read_catalog
 from webhook_gateway.app import create_app
@@ -150,7 +150,7 @@ def test_a_caller_cannot_make_us_record_what_our_own_sampler_does_not(
     collector: Collector,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tracing.stop_tracing()
+    stop_tracing()
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
     tracing.start_tracing("alumniq-tests")
     installation.put(HEADER + ROWS)
