@@ -38,7 +38,7 @@ from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.compression import Compression
 from webhook_gateway.http.errors import handle_error
 from webhook_gateway.http.health import Health
-from webhook_gateway.http.metrics import MetricsEndpoint
+from webhook_gateway.http.metrics import MetricsEndpoint, RequestMetrics
 from webhook_gateway.http.middleware import RequestMiddleware
 from webhook_gateway.http.rate_limit import RateLimit
 from webhook_gateway.http.tracing import TraceMiddleware
@@ -140,7 +140,6 @@ def create_app(
     metrics = MetricsEndpoint.of(
         ledger, clock, settings.metrics_allowed_networks, catalog, settings.home
     )
-    addresses = RateLimit(settings.address_calls_per_minute)
     health = Health(ledger, buckets, catalog)
     app = Starlette(
         routes=[
@@ -153,16 +152,22 @@ def create_app(
             Route("/metrics", metrics.show),
             *page_routes(settings, authenticator, status, key_service, reports, buckets, clock),
         ],
-        middleware=[
-            *([Middleware(TraceMiddleware, prefix=PREFIX)] if is_tracing() else ()),
-            Middleware(RequestMiddleware, request_metrics=metrics.request_metrics, limit=addresses),
-            Middleware(Compression),
-        ],
+        middleware=_middleware(metrics.request_metrics, settings),
         exception_handlers=dict.fromkeys(HANDLED_ERRORS, handle_error),
         lifespan=_lifespan(ledger, partial(highest_version_number, settings)),
     )
     app.router.redirect_slashes, app.state.stop_waiting = False, webhook.stop_waiting
     return app
+
+
+def _middleware(request_metrics: RequestMetrics, settings: Settings) -> list[Middleware]:
+    """Return what every request passes, the outermost first."""
+    addresses = RateLimit(settings.address_calls_per_minute)
+    return [
+        *([Middleware(TraceMiddleware, prefix=PREFIX)] if is_tracing() else ()),
+        Middleware(RequestMiddleware, request_metrics=request_metrics, limit=addresses),
+        Middleware(Compression),
+    ]
 
 
 def _lifespan(
