@@ -38,6 +38,7 @@ from alumniq_pipelines.wiring import open_buckets, read_schemas
 from benchmarks.queue_bench import Bench, Measurement, ms
 from benchmarks.queue_rows import Installation, add_runs, fill
 from tests.servers.postgres import run_server
+from webhook_gateway.http.ledger_metrics import LedgerCollector
 
 PAST_RUNS = 20_000
 STOPPING = 50
@@ -161,6 +162,18 @@ def time_idle(bench: Bench) -> None:
         bench.measure(sensor, "idle: nothing waits", partial(bench.tick, sensor))
 
 
+def time_scrapes(bench: Bench) -> None:
+    """Time what a gateway reads for Prometheus, the first time and later."""
+
+    def scrape() -> None:
+        list(collector.collect())
+
+    bench.reset()
+    collector = LedgerCollector(bench.ledger, lambda: datetime.now(UTC), bench.catalog)
+    bench.measure("metrics", "first scrape, 10,000 loads wait", scrape, rounds=1)
+    bench.measure("metrics", "next scrapes", scrape)
+
+
 def measure(bench: Bench) -> None:
     """Time everything on one installation."""
     for limit in OUTSTANDING:
@@ -170,6 +183,7 @@ def measure(bench: Bench) -> None:
     time_stopping(bench)
     time_others(bench)
     time_idle(bench)
+    time_scrapes(bench)
     time_monitoring(bench)
 
 
