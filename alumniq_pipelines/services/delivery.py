@@ -20,6 +20,7 @@ from alumniq_pipelines.core.problems.delivery import DeliveryFault
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.trace import trace_of
 from alumniq_pipelines.services.sending_queue import MAX_IN_FLIGHT, SendingQueue, sending_queues
+from alumniq_pipelines.telemetry.log_fields import bind_fields
 
 TIME_BUDGET = timedelta(seconds=25)
 """How long new notifications are claimed: Dagster ends a tick after 60 seconds."""
@@ -203,10 +204,10 @@ class _DeliveryBatch:
             has_started = has_started or bool(due)
             for notification in due:
                 queue.start(notification)
-            self.in_progress |= {
-                asyncio.create_task(self._attempt_delivery(notification, queue))
-                for notification in due
-            }
+                # The task takes the fields with it: what it logs names the load.
+                with bind_fields({"job_id": notification.job_id} if notification.job_id else {}):
+                    task = asyncio.create_task(self._attempt_delivery(notification, queue))
+                self.in_progress.add(task)
         return has_started
 
     async def _wait(self, seconds: float | None, until: str = asyncio.FIRST_COMPLETED) -> None:

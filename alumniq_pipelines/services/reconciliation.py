@@ -32,6 +32,7 @@ from alumniq_pipelines.core.problems.outage import LedgerUnavailable, WarehouseU
 from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
 from alumniq_pipelines.core.trace import trace_of
 from alumniq_pipelines.services.load_actions import end_load
+from alumniq_pipelines.telemetry.log_fields import bind_fields, load_fields
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +69,13 @@ class LoadReconciler:
         attempts = self.ledger.attempts.of_each(job_ids)
         done: Counter[str] = Counter()
         for load in loads:
-            try:
-                done[self._reconcile(load, attempts[load.job_id], runs[load.job_id])] += 1
-            except LedgerUnavailable:
-                raise
-            except Exception as fault:  # noqa: BLE001 - one load must not block those behind it
-                done[_log_fault(load, fault)] += 1
+            with bind_fields(load_fields(load)):
+                try:
+                    done[self._reconcile(load, attempts[load.job_id], runs[load.job_id])] += 1
+                except LedgerUnavailable:
+                    raise
+                except Exception as fault:  # noqa: BLE001 - one load must not block those behind it
+                    done[_log_fault(load, fault)] += 1
         return done
 
     def fail_orphaned(self, load: Load, *, is_broken: bool = False) -> str:

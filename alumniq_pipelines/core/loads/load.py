@@ -1,7 +1,7 @@
 """A load: one accepted request, its states and the transitions between them."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -78,7 +78,8 @@ class LoadRequest:
     A dry run is checked and notified like any load, but publishes nothing. `idempotency_key` is the
     caller's own name for the request: a second request with it is the same request. A load that
     `repeats` another reads the file that the other read, from the archive. `trace_context` is the
-    W3C `traceparent` of the call, if calls are traced: gateway, worker and sender continue it.
+    W3C `traceparent` of the call, if calls are traced: gateway, worker and sender continue it. It
+    is no part of what is asked for: a second call is one of its own, with the same request.
     """
 
     job_id: JobId
@@ -92,7 +93,7 @@ class LoadRequest:
     repeats: JobId | None = None
     dry_run: bool = False
     idempotency_key: str | None = None
-    trace_context: str | None = None
+    trace_context: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,10 @@ def settings(settings: Settings) -> Settings:
 
 
 def post(
-    installation: Installation, receiver: Receiver, filename: str = FILE, **headers: str
+    installation: Installation,
+    receiver: Receiver,
+    filename: str = FILE,
+    **headers: str,
 ) -> int:
     """Call the webhook of a gateway in this process."""
     key, _ = installation.ledger.keys.issue("iqu", Environment.PRODUCTION, datetime.now(UTC))
@@ -127,6 +130,19 @@ def test_spans_show_no_value_no_file_name_no_key_and_no_path_of_a_callback(
         assert secret not in sent
     [key] = installation.ledger.keys.of("iqu")
     assert key.prefix.encode() not in sent
+
+
+def test_a_call_that_is_repeated_is_the_same_load_whatever_trace_it_is_in(
+    installation: Installation, receiver: Receiver, collector: Collector
+) -> None:
+    """The repetition was refused, as if it asked for something else."""
+    installation.put(HEADER + ROWS)
+    for _ in range(2):
+        assert post(installation, receiver, **{"Idempotency-Key": "nightly-1"}) == 200
+    assert len(installation.ledger.loads.find()) == 1
+    tracing.flush_spans()
+    calls = [span for span in collector.spans if span.name == "webhook call"]
+    assert len({span.trace_id for span in calls}) == 2
 
 
 @pytest.mark.parametrize(
