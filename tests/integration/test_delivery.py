@@ -31,6 +31,7 @@ from alumniq_pipelines.core.notifications.notification import (
 )
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.services.delivery import DeliverySummary, deliver_due
+from alumniq_pipelines.telemetry.logs import json_formatter
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import Receiver
 from tests.servers.smtp import MailServer
@@ -257,6 +258,16 @@ def test_a_bug_in_a_notifier_is_a_failed_attempt_and_its_text_is_not_stored(
     assert result == DeliveryResult(delivered=False, detail="our-fault")
     assert "in deliver" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_what_a_delivery_logs_names_its_load(
+    ledger: Ledger, clock: Clock, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    enqueued = enqueue(ledger, receiver.url)
+    caplog.handler.setFormatter(json_formatter())
+    deliver_due(ledger.notifications, {Channel.CALLBACK: FaultyNotifier()}, clock)
+    [line] = caplog.text.splitlines()
+    assert json.loads(line)["job_id"] == enqueued.job_id
 
 
 @dataclass
