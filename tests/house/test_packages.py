@@ -57,6 +57,7 @@ MAY_IMPORT = {
         "dagster_celery",
         "dagster_webserver",
         "pydantic",
+        "sqlalchemy",
     },
     "alumniq_pipelines/cli": {
         "celery",
