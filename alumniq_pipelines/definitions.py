@@ -16,6 +16,7 @@ from alumniq_pipelines.defs.sensors.monitor import monitoring_sensor
 from alumniq_pipelines.defs.sensors.notifications import notification_sensor
 from alumniq_pipelines.defs.sensors.partitions import partition_sensor
 from alumniq_pipelines.defs.sensors.reconcile import reconcile_sensor
+from alumniq_pipelines.defs.sensors.retention import retention_sensor
 from alumniq_pipelines.defs.sensors.s3_key_rotation import s3_key_sensor
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import read_schemas
@@ -43,6 +44,7 @@ def build_definitions(
             archive_sensor(settings),
             monitoring_sensor(catalog, settings),
             heartbeat_sensor(settings),
+            retention_sensor(settings),
             key_sensor(settings),
             s3_key_sensor(settings),
         ],

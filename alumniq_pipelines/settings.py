@@ -108,6 +108,19 @@ class Settings(GatewaySettings):
         ge=0,
         description="Maximum rows in a rejection report. 0: write no reports.",
     )
+    load_days: int = Field(
+        default=400,
+        ge=90,
+        description="Days to keep loads that have ended, with their attempts and notifications, "
+        "and closed incidents. The newest of each table stay.",
+    )
+    audit_days: int = Field(default=1_100, ge=90, description="Days to keep the audit trail.")
+    run_days: int = Field(
+        default=30,
+        ge=7,
+        description="Days to keep ended runs and their events in Dagster's storage. The latest of "
+        "each partition stay.",
+    )
     hold_days: int = Field(default=7, ge=1, description="Days that a held load waits for approval.")
 
     mail: MailKind = Field(

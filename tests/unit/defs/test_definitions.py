@@ -108,6 +108,7 @@ def test_every_sensor_runs_by_default_and_says_what_it_is_for(
         "heartbeat",
         "holds",
         "archive",
+        "retention",
         "key_notices",
         "s3_keys",
     }
