@@ -9,7 +9,7 @@ PEERS_READY := $(PEERS)/ready
 PEERS_LOCK := benchmarks/peers/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test coverage bench bench-peers bench-e2e bench-gateway bench-queue bench-year bombs chaos screenshots messages lint lock clean
+.PHONY: help demo up test coverage bench bench-peers bench-e2e bench-gateway bench-year bombs chaos screenshots messages scale lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,8 +71,11 @@ bench-gateway: $(READY) ## Compare the gateway with a bare app; the result is on
 bench-e2e: $(READY) ## Compare whole loads with a bare Dagster project (1 h, quiet machine); writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.e2e
 
-bench-queue: $(READY) ## Time the sensors while 10,000 loads wait; writes the table of docs/scale.md
-	$(BIN)/python -m benchmarks.queue_scale
+CUSTOMERS := 2000
+PAST := 1000000
+
+scale: $(READY) ## Time ticks, pages and retention with 2,000 customers (10 min, quiet machine); writes docs/scale.md
+	$(BIN)/python -m benchmarks.scale --customers $(CUSTOMERS) --past $(PAST)
 
 bombs: $(READY) ## Check files made to exhaust memory, disk or time; each must be refused within limits
 	$(BIN)/python -m benchmarks.bombs

@@ -1,4 +1,4 @@
-"""An installation with 10,000 waiting loads, and the situations in which its sensors are timed."""
+"""An installation with many waiting loads, and the situations in which its sensors are timed."""
 
 import statistics
 import time
@@ -52,6 +52,7 @@ class Bench:
     catalog: Catalog
     resources: dict[str, object]
     newest_past: int
+    waiting: int
     rounds: int
     definitions: dg.Definitions = field(init=False)
     found: list[Measurement] = field(default_factory=list)
@@ -101,7 +102,7 @@ class Bench:
         self.definitions = build_definitions(settings)
 
     def reset(self, **values: object) -> None:
-        """Let the 10,000 loads wait again, with these values; forget attempts and incidents."""
+        """Let the loads after the past wait again, with these values; forget incidents."""
         ours = select(loads.c.job_id).where(loads.c.number > self.newest_past)
         waiting = {
             "state": LoadState.QUEUED,

@@ -1,6 +1,6 @@
-"""A made-up installation of 2,000 customers for the queue's benchmark, written in bulk.
+"""A made-up installation of 2,000 customers for the benchmark of scale, written in bulk.
 
-Each customer has five tables, each with a past, a watch and one load that waits.
+Each customer has seven tables, each with a past, a watch and one load that waits.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,8 +34,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 from alumniq_pipelines.defs.tags import JOB_ID, LAUNCH, target_tags
 
-CUSTOMERS = 2_000
-PRODUCTION_FEEDS, QA_FEEDS = 3, 2
+PRODUCTION_FEEDS, QA_FEEDS = 4, 3
 HELD = 500
 VERSION_DAYS = 5
 WEEKLY = 4
@@ -51,12 +50,13 @@ class Installation:
     """What to write: the tables, how many past loads they have in all, and the time it is."""
 
     catalog: Catalog
+    customers: int
     past: int
     now: datetime
 
     @property
     def targets(self) -> list[Target]:
-        """The tables: three in production and two in QA for each customer."""
+        """The tables: four in production and three in QA for each customer."""
         feeds = sorted(self.catalog.feeds)
         return [
             Target(
@@ -64,7 +64,7 @@ class Installation:
                 Environment.PRODUCTION if index < PRODUCTION_FEEDS else Environment.QA,
                 feeds[(number + index) % len(feeds)],
             )
-            for number in range(CUSTOMERS)
+            for number in range(self.customers)
             for index in range(PRODUCTION_FEEDS + QA_FEEDS)
         ]
 
@@ -80,7 +80,7 @@ def fill(ledger: Ledger, installation: Installation) -> int:
     Return the number of the newest load before those that wait.
     """
     now, targets = installation.now, installation.targets
-    _insert(ledger, customers, (_customer(number, now) for number in range(CUSTOMERS)))
+    _insert(ledger, customers, (_customer(number, now) for number in range(installation.customers)))
     _insert(ledger, subscriptions, (_subscription(target, now) for target in targets))
     _insert(ledger, watches, (_watch(number, target, now) for number, target in enumerate(targets)))
     days = max(installation.past // len(targets), 1)
