@@ -199,7 +199,7 @@ class Supervisor:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
-        # Their own children, such as run workers, are in the group, too, and hold their output open.
+        # Their own children, such as run workers, are in the group, too, with their output open.
         os.killpg(leader.pid, signal.SIGTERM)
         given_back_by = time.monotonic() + GIVE_BACK_SECONDS
         for child in self.children:
