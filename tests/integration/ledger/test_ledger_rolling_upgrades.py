@@ -57,7 +57,9 @@ def read_schema(connection: sa.Connection) -> Schema:
             schema.columns[table, column["name"]] = column
         indexes = inspector.get_indexes(table)
         schema.indexes |= {(table, str(index["name"])) for index in indexes}
-        unique = [index["column_names"] for index in indexes if index["unique"]]
+        unique: list[Sequence[str | None]] = [
+            index["column_names"] for index in indexes if index["unique"]
+        ]
         unique += [found["column_names"] for found in inspector.get_unique_constraints(table)]
         unique.append(inspector.get_pk_constraint(table)["constrained_columns"])
         keys = [key["constrained_columns"] for key in inspector.get_foreign_keys(table)]
