@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import cycle
@@ -26,7 +26,6 @@ from tests.chaos.tables import check_tables
 from tests.chaos.verification import check_leftovers
 from tests.e2e.cluster import GATEWAYS, Cluster
 
-LOADS = 300
 MAX_UNFINISHED = 60
 CANCEL_EVERY, REPEAT_EVERY = 11, 17
 OUTAGE_SECONDS = 5.0
@@ -39,6 +38,7 @@ class ClusterStorm:
 
     cluster: Cluster
     targets: Sequence[Target]
+    count: int = 300
     sent: dict[str, SentFile] = field(default_factory=dict)
     accepted: dict[JobId, SentFile] = field(default_factory=dict)
     canceled: set[JobId] = field(default_factory=set)
@@ -50,10 +50,9 @@ class ClusterStorm:
         """
         strikes, rng, targets = self._strikes(), Random(14), cycle(self.targets)
         with ThreadPoolExecutor(1) as pool:
-            struck = []
-            for number in range(LOADS):
-                if number in strikes:
-                    struck.append(pool.submit(strikes[number]))
+            struck: list[Future[None]] = []
+            for number in range(self.count):
+                struck += [pool.submit(strike) for at, strike in strikes if at == number]
                 self._wait_for_room()
                 self._send(draw_file(rng, next(targets), number), number)
             for strike in struck:
@@ -81,21 +80,23 @@ class ClusterStorm:
         check_leftovers(settings, summary)
         return summary
 
-    def _strikes(self) -> dict[int, Callable[[], None]]:
-        """Return what happens, by the number of the load that is sent then."""
+    def _strikes(self) -> Sequence[tuple[int, Callable[[], None]]]:
+        """Return what happens, evenly over the way, with the number of the load sent then."""
         cluster = self.cluster
-        return {
-            20: lambda: cluster.start("dagster-by-mistake", "daemon"),
-            50: lambda: cluster.kill("worker-1"),
-            80: lambda: cluster.kill("gateway-1"),
-            110: self._lose_redis,
-            150: self._lose_postgres,
-            180: self._lose_s3,
-            200: lambda: cluster.start("worker-1", "worker"),
-            220: lambda: cluster.start("gateway-1", "gateway"),
-            240: self._restart_worker,
-            260: lambda: cluster.stop("dagster-by-mistake"),
-        }
+        strikes: Sequence[Callable[[], None]] = (
+            lambda: cluster.start("dagster-by-mistake", "daemon"),
+            lambda: cluster.kill("worker-1"),
+            lambda: cluster.kill("gateway-1"),
+            self._lose_redis,
+            self._lose_postgres,
+            self._lose_s3,
+            lambda: cluster.start("worker-1", "worker"),
+            lambda: cluster.start("gateway-1", "gateway"),
+            self._restart_worker,
+            lambda: cluster.stop("dagster-by-mistake"),
+        )
+        step = self.count // (len(strikes) + 1)
+        return [(step * (index + 1), strike) for index, strike in enumerate(strikes)]
 
     def _lose_redis(self) -> None:
         """Let Redis come back without anything that it had: runs that wait in it are gone."""
@@ -149,7 +150,7 @@ class ClusterStorm:
     def _wait_for_room(self) -> None:
         """Wait while so many loads have not ended that more would only make the end longer."""
         until = time.monotonic() + END_SECONDS
-        while self._unfinished() >= MAX_UNFINISHED:
+        while self._unfinished() >= min(MAX_UNFINISHED, self.count // 5):
             assert time.monotonic() < until, self.cluster.logs()
             time.sleep(0.2)
 
