@@ -68,8 +68,9 @@ bench-year: $(READY) ## Simulate a year of nightly files, some of them damaged; 
 bench-gateway: $(READY) ## Compare the gateway with a bare app; the result is on the last line
 	$(BIN)/python -m benchmarks.gateway
 
-bench-e2e: $(READY) ## Compare whole loads with a bare Dagster project (1 h, quiet machine); writes benchmarks/RESULTS.md
+bench-e2e: $(READY) ## Compare whole loads with a bare Dagster project, and launchers (80 min, quiet machine); writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.e2e
+	$(BIN)/python -m benchmarks.e2e_cluster
 
 CUSTOMERS := 2000
 PAST := 1000000

@@ -21,6 +21,10 @@ from alumniq_pipelines.files.private_files import UMASK
 START_SECONDS = 120.0
 STOP_SECONDS = 25.0
 """Longer than the gateway takes to finish the requests it has accepted."""
+FINISH_SECONDS = 10.0
+"""How long a program may finish what it does, before its own child processes are told to stop."""
+GIVE_BACK_SECONDS = 10.0
+"""How long run workers may take to give back the loads that they work on."""
 STABLE_SECONDS = 60.0
 """A program that ran this long is restarted at once, others after a wait that doubles."""
 MAX_WAIT_SECONDS = 30.0
@@ -185,18 +189,36 @@ class Supervisor:
             ending = [child.process for child in self.children if child.program in stage]
             for process in ending:
                 process.terminate()
+            finished_by = time.monotonic() + FINISH_SECONDS
+            if stage is self.stages[-1] and not _have_ended(ending, finished_by):
+                # A worker waits for its runs, which are child processes: they give loads back.
+                os.killpg(leader.pid, signal.SIGTERM)
             for process in ending:
                 try:
                     process.wait(max(0.0, until - time.monotonic()))
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+        # Their own children, such as run workers, are in the group, too, with their output open.
+        os.killpg(leader.pid, signal.SIGTERM)
+        given_back_by = time.monotonic() + GIVE_BACK_SECONDS
+        for child in self.children:
+            child.reader.join(max(0.0, given_back_by - time.monotonic()))
         with leader:
-            # Their own children, such as run workers, are in the group, too.
             os.killpg(leader.pid, signal.SIGKILL)
         for child in self.children:
             child.process.wait()
             child.reader.join()
+
+
+def _have_ended(processes: Sequence[subprocess.Popen[str]], until: float) -> bool:
+    """Wait until all processes have ended or the time has come; return whether they have."""
+    for process in processes:
+        try:
+            process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return False
+    return True
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Imported inside the run only: what loading needs (DuckDB, pandas) stays out of t
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 import dagster as dg
@@ -29,8 +30,15 @@ from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.command import UnknownPartition
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem, cause_for_staff
-from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded, QueuedBehind, RunOutdated
+from alumniq_pipelines.core.problems.run import (
+    AttemptInterrupted,
+    AttemptOver,
+    LoadEnded,
+    QueuedBehind,
+    RunOutdated,
+)
 from alumniq_pipelines.defs.checks import check_results
+from alumniq_pipelines.defs.interruptions import INTERRUPTIONS, is_canceling, on_interruption
 from alumniq_pipelines.defs.metadata import load_metadata
 from alumniq_pipelines.defs.run_records import launch_of
 from alumniq_pipelines.defs.tags import (
@@ -41,7 +49,7 @@ from alumniq_pipelines.defs.tags import (
     tags_of,
 )
 from alumniq_pipelines.fault_points import FaultPoint, reach
-from alumniq_pipelines.services.attempt import attempt, record_publication
+from alumniq_pipelines.services.attempt import attempt, give_back, record_publication
 from alumniq_pipelines.services.attempt_outcome import AttemptFailed, AttemptOutcome
 from alumniq_pipelines.services.load_actions import accept_reload, accept_rerun
 from alumniq_pipelines.services.load_context import LoadContext
@@ -62,8 +70,21 @@ def step_events(
     gets the tag NOTHING_DONE.
     """
     try:
+        yield from _events(context, field_map, load_context, filename)
+    except INTERRUPTIONS:
+        # Dagster would execute the step again, in a process that is to stop.
+        raise dg.Failure(str(AttemptInterrupted()), allow_retries=False) from None
+
+
+def _events(
+    context: dg.AssetExecutionContext,
+    field_map: FieldMap,
+    load_context: LoadContext,
+    filename: str | None,
+) -> StepEvents:
+    try:
         load, launch = _load_of(context, field_map, load_context, filename)
-        outcome = attempt(load, launch, context.run.run_id, field_map, load_context)
+        outcome = _attempt_unless_interrupted(context, load, launch, field_map, load_context)
     except (LoadEnded, RunOutdated, QueuedBehind, AttemptOver) as error:
         context.log.warning(str(error))
         context.instance.add_run_tags(context.run.run_id, {NOTHING_DONE: error.code})
@@ -83,6 +104,31 @@ def step_events(
         except LedgerUnavailable as problem:
             # The next attempt finds the version published and records that.
             raise dg.Failure(str(cause_for_staff(problem)), allow_retries=True) from None
+
+
+def _attempt_unless_interrupted(
+    context: dg.AssetExecutionContext,
+    load: Load,
+    launch: int,
+    field_map: FieldMap,
+    load_context: LoadContext,
+) -> AttemptOutcome:
+    """Make an attempt; give the load back and raise AttemptInterrupted if the worker is to stop.
+
+    If Dagster stops the run, the attempt stays open: the reconcile sensor knows the reason.
+    """
+    run_id = context.run.run_id
+
+    def give_load_back() -> None:
+        if not is_canceling(context.instance, run_id):
+            give_back(load, run_id, load_context)
+
+    with on_interruption(give_load_back) as is_interrupted:
+        interruptible = replace(load_context, is_interrupted=is_interrupted)
+        try:
+            return attempt(load, launch, run_id, field_map, interruptible)
+        except INTERRUPTIONS:
+            raise AttemptInterrupted from None
 
 
 def _outcome_events(

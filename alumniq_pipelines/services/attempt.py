@@ -14,14 +14,26 @@ from alumniq_pipelines.core.loads.load_result import (
     SupersededHold,
     held_result,
 )
-from alumniq_pipelines.core.loads.outcome import AttemptRecord, CheckRecord, tries
+from alumniq_pipelines.core.loads.outcome import (
+    AttemptRecord,
+    CheckRecord,
+    count_tries,
+    interruption_result,
+    tries,
+)
 from alumniq_pipelines.core.loads.progress import Progress
 from alumniq_pipelines.core.loads.publication import terms_of
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.problems.outage import UnexpectedFault
 from alumniq_pipelines.core.problems.outcome import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import Problem
-from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded, QueuedBehind, RunOutdated
+from alumniq_pipelines.core.problems.run import (
+    AttemptInterrupted,
+    AttemptOver,
+    LoadEnded,
+    QueuedBehind,
+    RunOutdated,
+)
 from alumniq_pipelines.core.trace import trace_of
 from alumniq_pipelines.fault_points import FaultPoint, reach
 from alumniq_pipelines.files.scratch import scratch_folder
@@ -54,14 +66,15 @@ def attempt(
     cannot be lost any more, so the caller reports it to Dagster first, and then calls
     `record_publication`. A held load stays held. Faults of the file and of ours are returned, not
     raised. Raises LoadEnded, RunOutdated, QueuedBehind or AttemptsExhausted if the run may not
-    begin an attempt, AttemptOver if its attempt is over, and the ledger's own faults.
+    begin an attempt, AttemptOver if its attempt is over, AttemptInterrupted if what failed did so
+    because this process is to stop, and the ledger's own faults.
     """
     ledger = context.ledger
     hold = ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None
     if hold is not None:
         return AttemptCompleted(number=load.attempts, result=held_result(hold), previous=None)
     past = tries(ledger.attempts.of(load.job_id))
-    if len(past) >= MAX_ATTEMPTS:
+    if count_tries(past) >= MAX_ATTEMPTS:
         raise AttemptsExhausted(MAX_ATTEMPTS)
     begun = _begin(load, launch, run_id, past, context)
     with traced_attempt(load, begun, past) as current:
@@ -106,6 +119,24 @@ def record_publication(load: Load, outcome: AttemptOutcome, context: LoadContext
     record_outcome(load, begun, past, outcome, context)
 
 
+def give_back(load: Load, run_id: str, context: LoadContext) -> None:
+    """Close the attempt of a run whose worker is to stop: it is no try, and another one follows.
+
+    What it may have published by now is recorded. Without ledger or warehouse it stays open, and is
+    closed as lost by and by.
+    """
+    try:
+        attempts = context.ledger.attempts.of(load.job_id)
+        for begun in attempts:
+            if begun.run_id == run_id and begun.result is None:
+                result = interruption_result(attempts)
+                close_cut_off(
+                    context.ledger, context.warehouse, load, begun, context.clock(), result
+                )
+    except Problem as problem:
+        context.log.warning("The load %s cannot be given back: %s", load.job_id, problem)
+
+
 def _why_not_begun(ledger: Ledger, load: Load) -> LoadEnded | RunOutdated | QueuedBehind:
     """Return why a run may not begin an attempt; its own load, if it waits, may be requested."""
     found = ledger.loads.get(load.job_id) or load
@@ -146,6 +177,8 @@ def _make_attempt(
         problem = _log_incident(fault, context.log)
     else:
         return AttemptCompleted(number=begun.number, result=result, previous=previous)
+    if context.is_interrupted():
+        raise AttemptInterrupted
     [own] = [
         found for found in context.ledger.attempts.of(load.job_id) if found.number == begun.number
     ]
@@ -155,7 +188,7 @@ def _make_attempt(
     return AttemptFailed(
         number=begun.number,
         problem=problem,
-        tries=len(past) + 1,
+        tries=count_tries(past) + 1,
         tries_in_run=1 + sum(earlier.run_id == begun.run_id for earlier in past),
     )
 

@@ -51,8 +51,8 @@ class AttemptCompleted:
 class AttemptFailed:
     """A fault of ours ended the attempt.
 
-    `tries` counts this attempt and those before it since the load was accepted or released, and
-    `tries_in_run` those of them that the same run made.
+    `tries` are used up with this one since the load was accepted or released; `tries_in_run` are
+    those of them that the same run made.
     """
 
     number: int

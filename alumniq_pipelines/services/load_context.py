@@ -19,7 +19,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadContext:
-    """What a load attempt depends on."""
+    """What a load attempt depends on; its process `is_interrupted` once it is to stop."""
 
     ledger: Ledger
     buckets: Buckets
@@ -34,3 +34,4 @@ class LoadContext:
     staff: Staff = NO_STAFF
     report_rows: int = 0
     limits: Limits = DEFAULT_LIMITS
+    is_interrupted: Callable[[], bool] = lambda: False

@@ -1,9 +1,10 @@
 """The evidence of a storm: loads, attempts, holds and versions as the ledger has them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, Origin
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult
@@ -76,18 +77,30 @@ class Evidence:
 
 def gather_evidence(storm: Storm) -> Evidence:
     """Read everything from the ledger."""
-    ledger, loads = storm.system.ledger, storm.loads()
+    known = read_evidence(
+        storm.system.ledger, storm.system.targets, storm.sent, storm.accepted.keys()
+    )
+    return replace(known, canceled=storm.strikes.canceled, rollbacks=storm.strikes.rollbacks)
+
+
+def read_evidence(
+    ledger: Ledger,
+    targets: Collection[Target],
+    sent: dict[str, SentFile],
+    accepted: Collection[str],
+) -> Evidence:
+    """Read from a ledger what it has of the loads of some tables."""
+    found = (load for load in ledger.loads.find(limit=ALL) if load.target in targets)
+    loads = sorted(found, key=lambda load: load.number)
     holds = {load.job_id: ledger.holds.get(load.job_id) for load in loads}
     return Evidence(
-        sent=storm.sent,
-        accepted=storm.accepted.keys(),
-        canceled=storm.strikes.canceled,
-        rollbacks=storm.strikes.rollbacks,
+        sent=sent,
+        accepted=accepted,
         loads=loads,
         attempts={load.job_id: ledger.attempts.of(load.job_id) for load in loads},
         holds={job_id: hold for job_id, hold in holds.items() if hold},
         versions={
             target: sorted(ledger.versions.of(target, ALL), key=lambda version: version.number)
-            for target in storm.system.targets
+            for target in targets
         },
     )

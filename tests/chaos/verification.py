@@ -34,11 +34,12 @@ def verify_promises(storm: Storm) -> ChaosSummary:
     check_reported_counts(evidence, system, summary)
     check_order(evidence, summary)
     check_tables(evidence, open_warehouse(system.settings), summary)
-    _check_leftovers(system.settings, summary)
+    check_leftovers(system.settings, summary)
     return summary
 
 
-def _check_leftovers(settings: Settings, summary: ChaosSummary) -> None:
+def check_leftovers(settings: Settings, summary: ChaosSummary) -> None:
+    """Find files in the scratch folder, and runs that have not ended."""
     for path in settings.scratch_dir.glob("*"):
         summary.breach("left", f"{path.name} in the scratch folder")
     with open_instance(settings) as instance:

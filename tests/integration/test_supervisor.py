@@ -46,6 +46,23 @@ PARENT = (
 )
 POLITE = BODY + ("signal.signal(signal.SIGTERM, lambda *_: (say('ends'), sys.exit(0)))\nrun()")
 
+LAUNCHER = (
+    BODY
+    + """
+def child():
+    signal.signal(signal.SIGTERM, lambda *_: (say("gives its load back"), os._exit(0)))
+    (folder / f"{name}.child").touch()
+    while True:
+        signal.pause()
+child_pid = os.fork() or child()
+while not (folder / f"{name}.child").exists():
+    pass
+"""
+)
+"""Ends at once, and leaves the process of a run behind, as Dagster's code server does."""
+PATIENT = LAUNCHER + "signal.signal(signal.SIGTERM, lambda *_: (os.wait(), sys.exit(0)))\nrun()"
+"""Waits for the process of a run, as Celery does."""
+
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     until = time.monotonic() + seconds
@@ -225,6 +242,17 @@ def test_a_program_that_is_never_ready_fails_the_start(
         folder.supervisor([never]).running(stop),
     ):
         pytest.fail("it was never ready")
+    assert folder.has_exited()
+
+
+@pytest.mark.parametrize("body", [LAUNCHER + "run()", PATIENT])
+def test_run_workers_may_give_their_loads_back_before_they_are_killed(
+    folder: Folder, stop: threading.Event, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(module, "FINISH_SECONDS", 0.2)
+    with folder.supervisor([folder.program("one", body)]).running(stop):
+        pass
+    assert "one gives its load back" in (folder.path / "said").read_text()
     assert folder.has_exited()
 
 

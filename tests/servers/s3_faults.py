@@ -92,6 +92,14 @@ class Handler(BaseHTTPRequestHandler):
         """Answer an upload."""
         self.do_GET()
 
+    def do_POST(self) -> None:
+        """Answer a part of an upload in several parts."""
+        self.do_GET()
+
+    def do_DELETE(self) -> None:
+        """Answer a deletion."""
+        self.do_GET()
+
     def forward(self, body: bytes) -> None:
         """Ask the server behind."""
         connection = http.client.HTTPConnection(self.server.behind, timeout=30)

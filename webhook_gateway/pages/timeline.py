@@ -33,7 +33,7 @@ ATTEMPT_ENDED: dict[AttemptResult, tuple[str, Mood]] = {
     AttemptResult.OUTAGE: ("failed because of a problem on our side", "bad"),
     AttemptResult.MISCONFIGURED: ("failed because of a mistake in our configuration", "bad"),
     AttemptResult.LOST: ("was interrupted by a problem on our side", "bad"),
-    AttemptResult.STOPPED: ("was stopped by a person", "bad"),
+    AttemptResult.STOPPED: ("was stopped", "plain"),
 }
 
 

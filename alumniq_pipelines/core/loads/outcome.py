@@ -21,7 +21,8 @@ class AttemptResult(StrEnum):
     dry run of a file whose load would be; REFUSED is a fault of the file; OVERTAKEN read another
     file than a load accepted later, which is live already; OUTAGE is a fault of ours that is
     retried; MISCONFIGURED one that a retry does not fix; LOST a worker that died. STOPPED is an
-    attempt that a person stopped.
+    attempt that was stopped: by a person, which ends the load, or together with its worker, as by a
+    restart of its host; then the load is requested again.
     """
 
     PUBLISHED = "published"
@@ -155,7 +156,27 @@ def refusal_outcome(attempt: AttemptRecord) -> Outcome:
     )
 
 
+MAX_INTERRUPTIONS = 10
+"""Attempts at one load that may be stopped with their workers and are no try: more than a rollout
+of a release makes, and few enough that a load whose workers are stopped for ever gets an outcome.
+"""
+
+
 def tries(attempts: Sequence[AttemptRecord]) -> Sequence[AttemptRecord]:
-    """Return the attempts that count towards the limit: all, or those since a load was approved."""
+    """Return the attempts that a limit is about: all, or those since a load was approved."""
     held = [index for index, attempt in enumerate(attempts) if attempt.result is AttemptResult.HELD]
     return attempts[held[-1] + 1 :] if held else attempts
+
+
+def count_tries(attempts: Sequence[AttemptRecord]) -> int:
+    """Return how many tries are used up: attempts that were stopped found nothing out."""
+    return sum(attempt.result is not AttemptResult.STOPPED for attempt in tries(attempts))
+
+
+def interruption_result(attempts: Sequence[AttemptRecord]) -> AttemptResult:
+    """Return the result of an attempt whose worker is to stop, after these at the same load.
+
+    What is interrupted again and again counts in the end, or it would be tried for ever.
+    """
+    stopped = sum(attempt.result is AttemptResult.STOPPED for attempt in attempts)
+    return AttemptResult.STOPPED if stopped < MAX_INTERRUPTIONS else AttemptResult.LOST

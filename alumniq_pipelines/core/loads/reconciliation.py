@@ -25,6 +25,7 @@ from alumniq_pipelines.core.loads.outcome import (
     AttemptRecord,
     AttemptResult,
     Outcome,
+    count_tries,
     refusal_outcome,
     tries,
 )
@@ -142,7 +143,9 @@ def decide(
     if outcome is not None:
         return Finish(outcome)
     if load.state is LoadState.RUNNING:
-        wait = wait_before_next(len(tries(attempts)), retry_wait)
+        is_interrupted = attempts[-1:] and attempts[-1].result is AttemptResult.STOPPED
+        tried = count_tries(attempts)
+        wait = timedelta() if is_interrupted else wait_before_next(tried, retry_wait)
         return Requeue(next_attempt_at=now + wait, is_failed_launch=False)
     return _after_failed_launch(load.failed_launches + 1, now, retry_wait)
 
@@ -205,7 +208,7 @@ def outcome_of(attempts: Sequence[AttemptRecord]) -> Outcome | None:
         return refusal_outcome(last)
     if last.result is AttemptResult.MISCONFIGURED:
         return Outcome(LoadState.FAILED, (str(Misconfigured()),), is_our_fault=True)
-    if len(tries(attempts)) >= MAX_ATTEMPTS:
+    if count_tries(attempts) >= MAX_ATTEMPTS:
         errors = (str(AttemptsExhausted(MAX_ATTEMPTS)), *last.errors)
         return Outcome(LoadState.FAILED, errors, is_our_fault=True)
     return None

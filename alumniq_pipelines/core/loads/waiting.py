@@ -8,7 +8,7 @@ from typing import assert_never
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult
 
-_REPEATED = frozenset({AttemptResult.OUTAGE, AttemptResult.LOST})
+_REPEATED = frozenset({AttemptResult.OUTAGE, AttemptResult.LOST, AttemptResult.STOPPED})
 """Results of an attempt after which another one is made, unless it was the last."""
 
 
@@ -32,7 +32,7 @@ class ForStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForNextAttempt:
-    """An attempt failed for a reason on our side; without `due`, another one is about to begin."""
+    """An attempt came to no result on our side; without `due`, another one is about to begin."""
 
     due: datetime | None
 

@@ -1,4 +1,7 @@
-"""Why a run does nothing: its load or its attempt is already over. For engineers, permanent."""
+"""Why a run does nothing more: its load or attempt is over, or its worker is to stop.
+
+For engineers, permanent.
+"""
 
 from alumniq_pipelines.core.problems.problem import SetupProblem
 
@@ -52,4 +55,17 @@ class AttemptOver(SetupProblem):
             f"This attempt at the load {job_id} is over: another attempt has begun, or the load "
             "has ended. It published nothing.",
             "You do not need to do anything.",
+        )
+
+
+class AttemptInterrupted(SetupProblem):
+    """The worker is to stop."""
+
+    code = "attempt-interrupted"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The worker of this run was told to stop before the load was done.",
+            "You do not need to do anything: unless somebody canceled the run, the load is "
+            "requested again, and this attempt does not count.",
         )

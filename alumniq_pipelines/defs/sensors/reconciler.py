@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -13,7 +13,8 @@ from dagster._core.errors import DagsterUserCodeUnreachableError  # has no publi
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.load import JobId
-from alumniq_pipelines.core.loads.reconciliation import Run
+from alumniq_pipelines.core.loads.reconciliation import Run, RunState
+from alumniq_pipelines.defs.interruptions import has_exceeded_runtime
 from alumniq_pipelines.defs.run_records import runs_of, to_run
 from alumniq_pipelines.defs.tags import PARENT_RUN, RETRY_NUMBER
 from alumniq_pipelines.defs.worker_leases import worker_leases
@@ -86,7 +87,14 @@ class RunReconciler:
 
     def _runs_of(self, job_ids: Sequence[JobId]) -> Mapping[JobId, Sequence[Run]]:
         found = runs_of(self.instance, job_ids)
-        return {job_id: [to_run(record) for record in found[job_id]] for job_id in job_ids}
+        return {job_id: [self._run_of(record) for record in found[job_id]] for job_id in job_ids}
+
+    def _run_of(self, record: RunRecord) -> Run:
+        """Convert a record; a run that Dagster stopped by itself has failed."""
+        run = to_run(record)
+        if run.state is RunState.CANCELED and has_exceeded_runtime(self.instance, run.id):
+            return replace(run, state=RunState.FAILED)
+        return run
 
     def _fail_dead_runs(self) -> int:
         """Report runs as failed whose workers have died, and return how many.

@@ -6,6 +6,8 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+ROLLING_UPGRADE = "Older than the first release that may run beside another one."
+
 TIME = sa.DateTime(timezone=True)
 WORD = sa.String(20)
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

@@ -6,6 +6,8 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
+ROLLING_UPGRADE = "Older than the first release that may run beside another one."
+
 TIME = sa.DateTime(timezone=True)
 
 

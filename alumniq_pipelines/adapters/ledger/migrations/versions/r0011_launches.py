@@ -6,6 +6,8 @@ from alembic import op
 revision = "0011"
 down_revision = "0010"
 
+ROLLING_UPGRADE = "Older than the first release that may run beside another one."
+
 INDEX = "ix_loads_stopping"
 
 

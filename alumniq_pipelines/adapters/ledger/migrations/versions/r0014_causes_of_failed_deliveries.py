@@ -6,6 +6,8 @@ from alembic import op
 revision = "0014"
 down_revision = "0013"
 
+ROLLING_UPGRADE = "Older than the first release that may run beside another one."
+
 INDEX = "ix_delivery_attempts_cause"
 
 

@@ -6,6 +6,8 @@ from alembic import op
 revision = "0015"
 down_revision = "0014"
 
+ROLLING_UPGRADE = "Only since this release may old and new ones run at once."
+
 
 def upgrade() -> None:
     """Create the tables."""
