@@ -67,7 +67,7 @@ def host_differences(settings: Settings, ledger: Ledger) -> Iterator[SetupProble
     if settings.launcher == LOCAL:
         return
     recorded = ledger.host_values.all()
-    if set(recorded) != set(RECORDED):
+    if not set(RECORDED) <= set(recorded):
         yield HostValuesMissing()
         return
     if _signing_fingerprint(settings) != recorded[SIGNING_KEY]:

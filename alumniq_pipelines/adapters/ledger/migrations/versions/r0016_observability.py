@@ -6,6 +6,8 @@ from alembic import op
 revision = "0016"
 down_revision = "0015"
 
+ROLLING_UPGRADE = "Of the same release as the revision before it."
+
 
 def upgrade() -> None:
     """Add the columns, the table and the indexes; loads of earlier releases have no trace."""
