@@ -69,16 +69,17 @@ def find_in_gateway(context: "CheckContext") -> Iterator[Problem]:
 
 
 def find_in_public_url(context: "CheckContext") -> Iterator[Problem]:
-    """Ask the gateway at the URL that customers use."""
-    url = context.settings.public_url.rstrip("/")
-    if not url:
+    """Ask the gateway at the URLs that customers use, of which QA may have its own."""
+    if not context.settings.public_url:
         yield PublicUrlMissing()
         return
-    readiness = _readiness(url)
-    if readiness.fault:
-        yield PublicUrlUnreachable(url, readiness.fault)
-    if readiness.errors:
-        yield GatewayNotReady(url, readiness.errors)
+    urls = context.settings.public_urls
+    for url in dict.fromkeys((urls.production, urls.qa)):
+        readiness = _readiness(url)
+        if readiness.fault:
+            yield PublicUrlUnreachable(url, readiness.fault)
+        if readiness.errors:
+            yield GatewayNotReady(url, readiness.errors)
 
 
 def find_in_daemon(context: "CheckContext") -> Iterator[Problem]:

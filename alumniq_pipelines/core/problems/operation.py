@@ -122,7 +122,8 @@ class PublicUrlUnreachable(SetupProblem):
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(
             f"No gateway responds at its public URL {url} ({reason}).",
-            "Correct ALUMNIQ_PUBLIC_URL, or what leads there: DNS, the proxy and its certificate.",
+            "Correct ALUMNIQ_PUBLIC_URL or ALUMNIQ_QA_PUBLIC_URL, or what leads there: DNS, the "
+            "proxy and its certificate.",
         )
 
 

@@ -161,6 +161,10 @@ def lead_the_public_url_elsewhere(set_up: SetUp) -> None:
     set_up.set(public_url=f"http://127.0.0.1:{free_port()}")
 
 
+def lead_the_qa_url_elsewhere(set_up: SetUp) -> None:
+    set_up.set(qa_public_url=f"http://localhost:{free_port()}")
+
+
 def stop_the_daemon(set_up: SetUp) -> None:
     set_up.execute("update sensor_ticks set ticked_at = '2026-01-01 00:00:00.000000'")
 

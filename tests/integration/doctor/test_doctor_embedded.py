@@ -136,6 +136,12 @@ BROKEN = [
         "public-url-unreachable",
         "Correct ALUMNIQ_PUBLIC_URL",
     ),
+    Broken(
+        ways.lead_the_qa_url_elsewhere,
+        "public-url",
+        "public-url-unreachable",
+        "Correct ALUMNIQ_PUBLIC_URL or ALUMNIQ_QA_PUBLIC_URL",
+    ),
     Broken(ways.stop_the_daemon, "daemon", "daemon-silent", "Start it with its code server"),
     Broken(ways.never_start_the_daemon, "daemon", "daemon-silent", "has not been heard of yet"),
     Broken(ways.stop_the_sensor_of_load_requests, "queue", "queue-waits", "alumniq load show"),
