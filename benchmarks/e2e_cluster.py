@@ -1,8 +1,9 @@
 """How many small loads a minute: Dagster's default launcher against warm Celery workers.
 
-All on this machine, with the same PostgreSQL, Redis and S3 server and the same limits, one after
-the other and never at the same time; which one is first alternates. It needs a quiet machine with
-more processors than workers.
+The default launcher starts the runs in processes of the code server: with Dagster's own code server
+in a new Python each, with ours in one that is forked from a prepared process. All on this machine,
+with the same PostgreSQL, Redis and S3 server and the same limits, one after the other and never at
+the same time; which one is first alternates. It needs a quiet machine.
 
     python -m benchmarks.e2e_cluster [--rounds 3] [--quick]
 """
@@ -10,35 +11,41 @@ more processors than workers.
 import argparse
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 from moto.server import ThreadedMotoServer
 
 from alumniq_pipelines.files.private_files import private_umask
+from alumniq_pipelines.settings import REPOSITORY
 from benchmarks.results import write_section
 from tests.chaos.sent_files import SentFile
-from tests.e2e.cluster import Cluster, running_cluster
+from tests.e2e.cluster import DAGSTER, Cluster, running_cluster
 
 ROWS = 200
 CUSTOMERS = [f"customer{number:02}" for number in range(20)]
 """With two tables each: no load waits for another one of its table."""
 WORKERS = (2, 4)
 MAX_RUNS = 8
+DAGSTERS = "default launcher, Dagster's code server"
 LAUNCHERS = {
-    "default launcher": 0,
+    DAGSTERS: 0,
+    "default launcher, our code server": 0,
     **{f"{count} Celery workers": count for count in WORKERS},
 }
 LOAD_SECONDS = 900
 
 SECTION_TEMPLATE = """\
 Loads a minute of {loads} small loads of {rows} rows at once, each of a table of its own: Dagster's
-default launcher beside Celery workers (processes) on the same machine, with PostgreSQL, Redis and
-S3: medians of {rounds} rounds, {date}, on {cpus} processors with a load average of {average} at the
-end. The budget is 3 times the default launcher.
+default launcher, with its own code server and with ours, beside Celery workers (processes) on the
+same machine, with PostgreSQL, Redis and S3: medians of {rounds} rounds, {date}, on {cpus}
+processors with a load average of {average} at the end. The budget is 3 times the first.
 
 {table}
 """
@@ -82,15 +89,35 @@ def measure_round(number: int, loads: int) -> Mapping[str, float]:
                 f"http://{host}:{port}",
                 CUSTOMERS,
                 ["worker"] if workers else [],
+                "daemon" if name == DAGSTERS else "code,daemon",
                 ALUMNIQ_LAUNCHER="celery" if workers else "local",
                 ALUMNIQ_WORKER_PROCESSES=str(workers or 1),
                 ALUMNIQ_MAX_CONCURRENT_RUNS=str(MAX_RUNS),
             ) as cluster,
+            _code_server(cluster) if name == DAGSTERS else nullcontext(),
         ):
             figures[name] = measure(cluster, loads, warm=max(workers, 2))
         server.stop()
         print(f"round {number}, {name}: {figures[name]:.1f} loads a minute", flush=True)
     return figures
+
+
+@contextmanager
+def _code_server(cluster: Cluster) -> Iterator[None]:
+    """Run Dagster's own code server."""
+    environment = cluster.environment | {"ALUMNIQ_DATA_DIR": str(cluster.data_of(DAGSTER))}
+    host, _, port = environment["ALUMNIQ_CODE_SERVER"].partition(":")
+    server = [sys.executable, "-m", "dagster", "api", "grpc", "-h", host, "-p", port]
+    location = ["-m", "alumniq_pipelines.definitions", "--location-name", "alumniq_pipelines"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "alumniq_pipelines.cli.run_pod", *server, *location],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        yield
+        process.terminate()
 
 
 def format_table(rounds: Sequence[Mapping[str, float]]) -> str:

@@ -67,7 +67,7 @@ class Cluster:
         home.mkdir(exist_ok=True)
         log = home / "log"
         begun = log.stat().st_size if log.exists() else 0
-        own = {"ALUMNIQ_DATA_DIR": str(home / "data")}
+        own = {"ALUMNIQ_DATA_DIR": str(self.data_of(host))}
         if host in self.gateways:
             own["ALUMNIQ_GATEWAY_PORT"] = str(self.gateways[host])
         with log.open("ab") as output:
@@ -84,6 +84,10 @@ class Cluster:
             is_starting = process.poll() is None and time.monotonic() < until
             assert is_starting, log.read_text(errors="replace")[-4_000:]
             time.sleep(0.2)
+
+    def data_of(self, host: str) -> Path:
+        """Return the data folder of a host."""
+        return self.folder / host / "data"
 
     def kill(self, host: str) -> None:
         """End a host as a power cut does: all of its processes at once, with nothing said."""
@@ -166,7 +170,7 @@ class Cluster:
     def settings(self) -> Settings:
         """Return the settings of the host of Dagster's programs, as far as tests need them."""
         return Settings(
-            data_dir=self.folder / DAGSTER / "data",
+            data_dir=self.data_of(DAGSTER),
             ledger_url=self.environment["ALUMNIQ_LEDGER_URL"],
             warehouse="postgres",
             warehouse_url=SecretStr(self.environment["ALUMNIQ_WAREHOUSE_URL"]),
@@ -259,9 +263,10 @@ def running_cluster(
     s3_endpoint: str,
     customers: Sequence[str],
     workers: Sequence[str],
+    dagster: str = "code,daemon",
     **settings: str,
 ) -> Iterator[Cluster]:
-    """Run two gateways, Dagster's programs and hosts of workers for some customers.
+    """Run two gateways, some of Dagster's programs and hosts of workers for some customers.
 
     `settings` replace variables of the environment by name.
     """
@@ -298,7 +303,7 @@ def running_cluster(
         stack.callback(cluster.stop)
         for host in GATEWAYS:
             cluster.start(host, "gateway")
-        cluster.start(DAGSTER, "code,daemon")
+        cluster.start(DAGSTER, dagster)
         for host in workers:
             cluster.start(host, "worker")
         yield cluster
