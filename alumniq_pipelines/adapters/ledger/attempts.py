@@ -49,35 +49,36 @@ class Attempts:
 
         Return None unless a run of this launch is what the load waits for. A load that is still
         QUEUED begins only if it is the first in the line of its table. Nothing begins while an
-        earlier attempt may be publishing: revoke that one first.
+        earlier attempt may be publishing: revoke that one first. `now` may be from before others
+        that this call had to wait for, but an attempt never begins before the one before it.
         """
         job_id = load.job_id
+        newest = select(func.max(attempts.c.started_at)).where(attempts.c.job_id == job_id)
         may_begin = or_(
             loads.c.state.in_(sorted(OUTSTANDING_STATES)),
             (loads.c.state == LoadState.QUEUED) & is_first_in_line(),
         )
-        statement = (
-            update(loads)
-            .where(
-                loads.c.job_id == job_id,
-                loads.c.launch == launch,
-                may_begin,
-                ~has_publishing_attempt(job_id),
-            )
-            .values(
-                state=LoadState.RUNNING,
-                attempts=loads.c.attempts + 1,
-                run_id=run_id,
-                started_at=func.coalesce(loads.c.started_at, now),
-                failed_launches=0,
-                next_attempt_at=None,
-            )
-            .returning(loads.c.attempts)
+        conditions = (
+            loads.c.job_id == job_id,
+            loads.c.launch == launch,
+            may_begin,
+            ~has_publishing_attempt(job_id),
         )
         with self.database.writing() as connection:
             lock_line(connection, load.target)
             lock_load(connection, job_id)
-            number = connection.scalar(statement)
+            now = max(now, connection.scalar(newest) or now)
+            statement = update(loads).where(*conditions).returning(loads.c.attempts)
+            number = connection.scalar(
+                statement.values(
+                    state=LoadState.RUNNING,
+                    attempts=loads.c.attempts + 1,
+                    run_id=run_id,
+                    started_at=func.coalesce(loads.c.started_at, now),
+                    failed_launches=0,
+                    next_attempt_at=None,
+                )
+            )
             if number is None:
                 return None
             connection.execute(close_open_attempt(job_id, AttemptResult.LOST, now))

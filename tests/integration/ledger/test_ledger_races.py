@@ -1,6 +1,7 @@
 """Two that act on a load at the same moment: exactly one of them wins, on both engines."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -43,6 +44,16 @@ def test_of_a_claim_and_what_excludes_it_exactly_one_wins(
             assert (first.result is None) is claimed.result()
             ledger.attempts.close_lost(load.job_id, 1, NOW, is_revoked=True)
             ledger.loads.end(load.job_id, CANCELED, (), NOW)
+
+
+def test_an_attempt_never_begins_before_the_one_before_it(ledger: Ledger, accept: Accept) -> None:
+    """Two daemons by mistake give one run to two workers, which look at the clock, then wait."""
+    load, later = accept(), NOW + timedelta(seconds=1)
+    launch = request(ledger, load)
+    ledger.attempts.begin(load, "run", later, launch=launch)
+    ledger.attempts.begin(load, "run", NOW, launch=launch)
+    first, second = ledger.attempts.of(load.job_id)
+    assert first.started_at == first.ended_at == second.started_at == later
 
 
 def test_of_a_requeue_and_the_begin_of_its_run_exactly_one_wins(
