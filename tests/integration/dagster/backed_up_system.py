@@ -172,6 +172,17 @@ def alumniq_json(*words: str, code: int = 0) -> Any:
     return json.loads(alumniq(*words, "--json", code=code))
 
 
+def differences(*options: str) -> Sequence[Mapping[str, Any]]:
+    """Return what the doctor finds different between the stores."""
+    [check] = [
+        check
+        for check in alumniq_json("doctor", *options)["checks"]
+        if check["name"] == "agreement"
+    ]
+    found: Sequence[Mapping[str, Any]] = check["findings"]
+    return found
+
+
 @dataclass(frozen=True)
 class BusyWarehouse:
     """A warehouse into which loads are published after the ledger was copied."""
