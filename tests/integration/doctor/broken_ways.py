@@ -81,6 +81,7 @@ def restore_a_ledger_of_an_earlier_release(set_up: SetUp) -> None:
 
 def restore_a_ledger_of_a_later_release(set_up: SetUp) -> None:
     set_up.execute("update alembic_version set version_num = '9999'")
+    set_up.execute("update host_values set value = '9999' where name = 'tables-usable-since'")
 
 
 def delete_dagsters_configuration(set_up: SetUp) -> None:
@@ -162,7 +163,8 @@ def lead_the_public_url_elsewhere(set_up: SetUp) -> None:
 
 
 def lead_the_qa_url_elsewhere(set_up: SetUp) -> None:
-    set_up.set(qa_public_url=f"http://localhost:{free_port()}")
+    url = f"http://127.0.0.1:{Settings().gateway_port}"
+    set_up.set(public_url=url, qa_public_url=f"http://localhost:{free_port()}")
 
 
 def stop_the_daemon(set_up: SetUp) -> None:

@@ -201,7 +201,7 @@ BROKEN = [
     ),
     Broken(forget_the_archive, "profile", "not-for-several-hosts", "ALUMNIQ_ARCHIVE_BUCKET"),
     Broken(
-        name_a_launcher_that_is_not_there, "profile", "unusable-launcher", "Set it to local, or"
+        name_a_launcher_that_is_not_there, "profile", "unusable-launcher", "Set it to local, celery"
     ),
     Broken(use_another_queue, "profile", "unusable-broker", "redis://:PASSWORD@HOST/0"),
     Broken(
