@@ -11,6 +11,7 @@ import yaml
 
 from alumniq_pipelines.cli.home import migrate
 from alumniq_pipelines.settings import Settings
+from tests.cluster_settings import ENCRYPTION_KEY, SIGNING_KEY
 from tests.compose_file import DEPLOY, make_secrets, services
 from tests.kubernetes_manifests import named, templates
 from tests.servers.postgres import PostgresServer
@@ -56,6 +57,8 @@ def test_the_migration_on_kubernetes_needs_nothing_of_the_cluster(
         "PATH": os.environ["PATH"],
         "ALUMNIQ_DATA_DIR": str(tmp_path / "data"),
         "ALUMNIQ_LEDGER_URL": postgres_server.url(name),
+        "ALUMNIQ_SIGNING_KEY": SIGNING_KEY,
+        "ALUMNIQ_ENCRYPTION_KEY": ENCRYPTION_KEY,
     }
     [container] = templates()["migrate"]["spec"]["containers"]
     command, *arguments = container["args"]

@@ -127,7 +127,7 @@ def test_a_person_who_cancels_a_load_reads_whether_it_had_begun(
     message = page.partition('role="status"')[2].partition("</p>")[0]
     assert ("before it began" in message) is not has_begun
     assert ("after it had begun. Nothing of it was published" in message) is has_begun
-    assert ("Attempt 1 was stopped by a person" in page) is has_begun
+    assert ("Attempt 1 was stopped" in page) is has_begun
     assert "Cancel this load" not in page
 
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import dagster as dg
 import pytest
 from typer.testing import CliRunner
@@ -225,18 +224,3 @@ def back_up(settings: Settings, file: Path, meanwhile: Callable[[], None]) -> Ma
             release="0",
             clock=lambda: datetime.now(UTC),
         ).write(into, settings.home)
-
-
-def empty_s3(endpoint: str) -> None:
-    """Lose all buckets of the store."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="made-up",
-        aws_secret_access_key="made-up",
-    )
-    for bucket in client.list_buckets()["Buckets"]:
-        for found in client.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
-            client.delete_object(Bucket=bucket["Name"], Key=found["Key"])
-        client.delete_bucket(Bucket=bucket["Name"])

@@ -36,7 +36,6 @@ from tests.integration.dagster.backed_up_system import (
     alumniq_json,
     back_up,
     differences,
-    empty_s3,
     run_system,
     set_up,
     target_of,
@@ -46,6 +45,7 @@ from tests.integration.dagster.sensor_ticks import skip, tick
 from tests.integration.dagster.worker_process import run_until_killed
 from tests.servers.postgres import PostgresServer
 from tests.servers.receiver import Receiver
+from tests.servers.s3 import empty_s3
 
 pytestmark = pytest.mark.usefixtures("quick_ticks")
 

@@ -18,6 +18,7 @@ from tests.e2e.stack import free_port
 from tests.integration.doctor.set_up import SetUp, s3_client
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import PASSWORD, RedisServer, run_redis
+from tests.servers.s3 import empty_s3
 
 WORKER_SECONDS = 60
 COMMON = {"ALUMNIQ_STAFF_EMAIL": "staff@alumniq.example"}
@@ -117,13 +118,13 @@ def cluster(
         public_url=f"http://127.0.0.1:{port}",
     )
     client = s3_client(s3_endpoint)
+    empty_s3(s3_endpoint)  # other tests may have left buckets of the same names
     for bucket in ("cluster-archive", "cluster-logs"):
         client.create_bucket(Bucket=bucket)
     set_up.prepare()
     set_up.start_gateway()
     yield set_up
     set_up.stop_gateway()
-    for bucket in client.list_buckets()["Buckets"]:
-        client.delete_bucket(Bucket=bucket["Name"])
+    empty_s3(s3_endpoint)
     for name in (ledger, warehouse):
         postgres_server.drop(name)
