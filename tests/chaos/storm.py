@@ -84,8 +84,10 @@ class Storm:
 
     def _is_idle(self, instance: DagsterInstance) -> bool:
         self.strikes.decide_on_held_loads()
+        # In this order: what is being carried out may be held a moment later.
         return not (
             self._unfinished()
+            or self._has_held_loads()
             or self._callbacks_pending()
             or any(self.system.settings.scratch_dir.glob("*"))
             or instance.get_runs_count(RunsFilter(statuses=NOT_FINISHED_STATUSES))
@@ -150,6 +152,13 @@ class Storm:
             return ALL
         self.waiting = len(found)
         return self.waiting
+
+    def _has_held_loads(self) -> bool:
+        """Whether a load waits for a decision."""
+        try:
+            return bool(self.system.ledger.loads.find(states=[LoadState.HELD], limit=1))
+        except Problem:
+            return True
 
     def _callbacks_pending(self) -> bool:
         """Whether the callback of some load has not arrived yet."""
