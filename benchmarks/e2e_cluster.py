@@ -9,6 +9,7 @@ the same time; which one is first alternates. It needs a quiet machine.
 """
 
 import argparse
+import logging
 import os
 import statistics
 import subprocess
@@ -137,6 +138,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one small round, to try it out")
     chosen = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request to S3
     loads, count = (4, 1) if chosen.quick else (2 * len(CUSTOMERS), chosen.rounds)
     table = format_table([measure_round(number, loads) for number in range(1, count + 1)])
     print(table)

@@ -206,12 +206,13 @@ def serve_installation(installation: Installation, **variables: str) -> Iterator
             process.kill()
 
 
-def _wait_until_live(gateway: GatewayProcess, seconds: float = 30) -> None:
+def _wait_until_live(gateway: GatewayProcess, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and gateway.process.poll() is None:
         try:
             httpx.get(f"{gateway.url}/livez", trust_env=False).raise_for_status()
         except httpx.TransportError:
+            time.sleep(0.1)
             continue
         return
     pytest.fail(f"the gateway does not respond:\n{gateway.log.read_text()}")
