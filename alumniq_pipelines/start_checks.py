@@ -39,7 +39,7 @@ def check_start(settings: Settings) -> None:
     """
     check_queue(settings)
     with closing(Ledger.open(settings.ledger)) as ledger:
-        if not ledger.database.exists():  # whoever needs it first makes it
+        if not ledger.database.exists():  # the first that needs it makes it
             return
         try:
             ledger.check_revision()

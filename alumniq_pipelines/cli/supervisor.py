@@ -22,7 +22,7 @@ START_SECONDS = 120.0
 STOP_SECONDS = 25.0
 """Longer than the gateway takes to finish the requests it has accepted."""
 FINISH_SECONDS = 10.0
-"""How long a program may finish what it does, before its own child processes are told to stop."""
+"""How long a program may finish what it does, before its own child processes are stopped, too."""
 GIVE_BACK_SECONDS = 10.0
 """How long run workers may take to give back the loads that they work on."""
 STABLE_SECONDS = 60.0

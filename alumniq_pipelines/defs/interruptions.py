@@ -51,7 +51,7 @@ def on_interruption(act: Callable[[], None]) -> Iterator[Callable[[], bool]]:
 
 
 def is_canceling(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Whether Dagster is stopping a run, or has: whoever interrupts it now, does so for that."""
+    """Whether Dagster is stopping a run, or has: an interruption now is a part of that."""
     run = instance.get_run_by_id(run_id)
     return run is not None and run.status in CANCELING
 

@@ -94,7 +94,7 @@ def test_two_installations_share_no_secret(secrets: Path, tmp_path: Path) -> Non
 
 
 def test_only_dagster_and_its_stores_share_a_network_with_the_code_server() -> None:
-    """Whoever reaches its port may start runs: it asks for no password."""
+    """Anyone who reaches its port may start runs: it asks for no password."""
     beside = {
         name
         for name, service in services().items()

@@ -1,4 +1,4 @@
-"""deploy/helm: what Dagster's chart is told is what our own configuration of Dagster says.
+"""deploy/helm: what Dagster's chart gets is what our own configuration of Dagster says.
 
 The chart itself is not at hand. Its templates copy these values into Dagster's configuration.
 """

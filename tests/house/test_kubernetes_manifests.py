@@ -145,7 +145,7 @@ def test_one_gateway_stays_while_nodes_are_drained_and_releases_change() -> None
 
 
 def test_only_dagsters_programs_may_reach_the_code_server() -> None:
-    """Whoever reaches its port may start runs: it asks for no password."""
+    """Anyone who reaches its port may start runs: it asks for no password."""
     policies = named("NetworkPolicy")
     assert policies["nobody-by-default"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
     [rule] = policies["code-server-from-dagster"]["spec"]["ingress"]

@@ -35,7 +35,7 @@ SECONDS_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 
 """From a small file's step to the three hours after which a run is stopped."""
 
 COMMIT_LAG = timedelta(seconds=30)
-"""What ended is counted so much later: by then its transaction is committed, whoever wrote it, and
+"""What ended is counted so much later: by then its transaction is committed, in any process, and
 a worker's clock may be behind by as much."""
 
 FIRST_LOOK_BACK = timedelta(days=2)

@@ -52,7 +52,7 @@ def host_name(request: Request) -> str:
     """Return the host that the request is for, as its client named it; empty if it named none.
 
     It is a claim of the client: choose among our own URLs by it, and make none from it. Headers of
-    proxies, such as X-Forwarded-Host, are no part of it, whoever sends them.
+    proxies, such as X-Forwarded-Host, are no part of it, from any sender.
     """
     return request.headers.get("host", "")
 

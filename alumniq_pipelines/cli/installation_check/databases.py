@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alumniq_pipelines.cli.installation_check.check import CheckContext
 
 MOUNTS = Path("/proc/self/mounts")
-"""On Linux; elsewhere it cannot be told what a disk is."""
+"""On Linux; elsewhere nothing shows what a disk is."""
 NETWORK_FILE_SYSTEMS = frozenset(
     {"9p", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs"}
     | {"fuse.sshfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3"}

@@ -65,7 +65,7 @@ class AttemptInterrupted(SetupProblem):
 
     def __init__(self) -> None:
         super().__init__(
-            "The worker of this run was told to stop before the load was done.",
+            "The worker of this run was stopped before the load was done.",
             "You do not need to do anything: unless somebody canceled the run, the load is "
             "requested again, and this attempt does not count.",
         )

@@ -91,7 +91,7 @@ class UnusablePublicUrl(SetupProblem):
 
 
 class QaHostNotItsOwn(SetupProblem):
-    """QA's host is not told apart from production's."""
+    """QA's host cannot be distinguished from production's."""
 
     code = "qa-host-not-its-own"
 

@@ -149,7 +149,7 @@ def test_folders_elsewhere_are_volumes_of_a_runs_pod_too(settings: Settings) -> 
 def test_nobody_can_change_a_runs_pod_by_a_tag(
     installation: Installation, cluster: KubernetesApi, load: Load
 ) -> None:
-    """Whoever may start runs in the Dagster UI may enter tags."""
+    """Anyone who may start runs in the Dagster UI may enter tags."""
     other = json.dumps({"container_config": {"image": "elsewhere/image"}})
     with pytest.raises(Exception, match=r"violated the allowed list: container_config\.image"):
         launch(installation, load, **{"dagster-k8s/config": other})

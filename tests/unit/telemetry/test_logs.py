@@ -1,4 +1,4 @@
-"""JSON logs: one line per record, with whom it is about, whoever logs it."""
+"""JSON logs: one line per record, with whom it is about, whichever program logs it."""
 
 import json
 import logging

@@ -47,7 +47,7 @@ class DuckDBBackup:
         return "duckdb"
 
     def contents(self) -> str:
-        """Say what is in the folder; empty if there is nothing."""
+        """Return what is in the folder as a clause; empty if there is nothing."""
         folder = self.warehouse.folder
         with errors_as_outage():
             is_empty = not folder.exists() or not any(folder.iterdir())
