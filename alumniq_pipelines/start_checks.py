@@ -22,7 +22,7 @@ from alumniq_pipelines.core.problems.problem import SetupProblem
 from alumniq_pipelines.core.problems.setup import NoSigningKey, UnusableSealingKey
 from alumniq_pipelines.run_queue import LOCAL, check_queue
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.wiring import open_cipher, signing_key
+from alumniq_pipelines.wiring import has_encryption_key, open_cipher, signing_key
 
 SIGNING_KEY, ENCRYPTION_KEY, FIELD_MAPS = "signing-key", "encryption-key", "field-maps"
 RECORDED = (SIGNING_KEY, ENCRYPTION_KEY, FIELD_MAPS)
@@ -85,7 +85,7 @@ def _values(settings: Settings) -> Mapping[str, str]:
     values = {FIELD_MAPS: json.dumps(field_map_digests(settings.schemas_dir), sort_keys=True)}
     if (fingerprint := _signing_fingerprint(settings)) is not None:
         values[SIGNING_KEY] = fingerprint
-    if settings.encryption_key is not None or settings.encryption_key_file.exists():
+    if has_encryption_key(settings):
         with suppress(UnusableSealingKey):
             values[ENCRYPTION_KEY] = open_cipher(settings).encrypt(ENCRYPTED)
     return values
@@ -99,6 +99,8 @@ def _signing_fingerprint(settings: Settings) -> str | None:
 
 
 def _can_decrypt(settings: Settings, token: str) -> bool:
+    if not has_encryption_key(settings):
+        return False
     try:
         return open_cipher(settings).decrypt(token) == ENCRYPTED
     except UnusableSealingKey:

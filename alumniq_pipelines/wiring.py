@@ -267,6 +267,11 @@ def ensure_signing_key(settings: Settings) -> bytes:
     return signing_key(settings)
 
 
+def has_encryption_key(settings: Settings) -> bool:
+    """Whether there is an encryption key; opening the cipher would make one."""
+    return settings.encryption_key is not None or settings.encryption_key_file.exists()
+
+
 def open_cipher(settings: Settings) -> "SecretCipher":
     """Open the cipher for secrets that must be shown again; raises UnusableSealingKey."""
     from alumniq_pipelines.adapters.encryption import SecretCipher

@@ -171,6 +171,17 @@ def test_a_host_that_differs_is_refused_with_what_differs(
     assert (done.returncode, done.stderr) == (2, f"{refused.value}\n")
 
 
+def test_a_host_without_an_encryption_key_is_refused_and_none_is_made(
+    shared: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ALUMNIQ_ENCRYPTION_KEY")
+    del shared["ALUMNIQ_ENCRYPTION_KEY"]
+    settings = Settings(**as_settings(shared))
+    with pytest.raises(KeyDiffers):
+        check_start(settings)
+    assert not settings.encryption_key_file.exists()
+
+
 def test_nothing_recorded_is_no_agreement(shared: dict[str, str], postgres_url: str) -> None:
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("delete from host_values where name = 'signing-key'")

@@ -40,12 +40,12 @@ def find_in_encryption_key(context: "CheckContext") -> Iterator[Problem]:
     """Read the encryption keys, and decrypt every stored secret with them; none is shown."""
     from alumniq_pipelines.adapters.encryption import SecretCipher
     from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
-    from alumniq_pipelines.wiring import open_cipher
+    from alumniq_pipelines.wiring import has_encryption_key, open_cipher
 
     settings, ledger = context.settings, context.ledger
     secrets = S3Keys(ledger.database, ledger.audit).encrypted_secrets()
-    if settings.encryption_key is None and not settings.encryption_key_file.exists():
-        if secrets:  # opening the cipher would make a new key
+    if not has_encryption_key(settings):
+        if secrets:
             yield EncryptedSecretsUnreadable(len(secrets), len(secrets))
         return
     cipher = open_cipher(settings)
