@@ -20,6 +20,8 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.metrics import (
     UNDELIVERED_STATES,
     UNFINISHED_STATES,
+    EndedAttempt,
+    EndedLoad,
     LedgerMetrics,
 )
 from alumniq_pipelines.adapters.ledger.worker_leases import count_leases
@@ -209,10 +211,17 @@ class History:
             until, newest = now - COMMIT_LAG, self.metrics.last_delivery_attempt()
             if self.until is None:
                 self.last_successes |= self.metrics.last_successes(now - FIRST_LOOK_BACK)
-            elif until > self.until:
-                self._count_loads(self.until, until)
-                self._count_deliveries(newest)
-            self.until, self.last_delivery_attempt = max(self.until or until, until), newest
+                self.until = until
+            else:
+                # All is read before anything is counted: what fails halfway is read again.
+                loads = self.metrics.ended_loads(self.until, until)
+                attempts = self.metrics.ended_attempts(self.until, until)
+                deliveries = self.metrics.delivery_attempts(self.last_delivery_attempt, newest)
+                self._count_loads(loads)
+                self._count_attempts(attempts)
+                self._count_deliveries(deliveries)
+                self.until = max(self.until, until)
+            self.last_delivery_attempt = newest
 
     def collect(self) -> Iterator[Metric]:
         """Yield the counters, the histograms and the times of the last successes."""
@@ -231,9 +240,7 @@ class History:
             family.add_metric([environment, feed], ended_at.timestamp())
         yield family
 
-    def _count_loads(self, after: datetime, until: datetime) -> None:
-        loads = self.metrics.ended_loads(after, until)
-        attempts = self.metrics.ended_attempts(after, until)
+    def _count_loads(self, loads: Sequence[EndedLoad]) -> None:
         for load in loads:
             self.loads.labels(load.environment, load.feed, load.state).inc()
             seconds = (load.ended_at - load.accepted_at).total_seconds()
@@ -243,6 +250,8 @@ class History:
                 self.last_successes[key] = max(
                     load.ended_at, self.last_successes.get(key, load.ended_at)
                 )
+
+    def _count_attempts(self, attempts: Sequence[EndedAttempt]) -> None:
         for attempt in attempts:
             self.attempts.labels(attempt.result).inc()
             seconds = (attempt.ended_at - attempt.started_at).total_seconds()
@@ -250,8 +259,7 @@ class History:
             for step, step_seconds in attempt.seconds.items():
                 self.step_seconds.labels(step).observe(step_seconds)
 
-    def _count_deliveries(self, newest: int) -> None:
-        found = self.metrics.delivery_attempts(self.last_delivery_attempt, newest)
+    def _count_deliveries(self, found: Mapping[tuple[Channel, bool], int]) -> None:
         for (channel, is_delivered), count in found.items():
             result = _delivery_result(is_delivered=is_delivered)
             self.deliveries.labels(channel, result).inc(count)

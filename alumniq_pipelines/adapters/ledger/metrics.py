@@ -102,13 +102,13 @@ class LedgerMetrics:
                 )
             }
 
-    def ended_loads(
-        self, after: datetime, until: datetime, states: Sequence[LoadState] = tuple(FINAL_STATES)
-    ) -> Sequence[EndedLoad]:
+    def ended_loads(self, after: datetime, until: datetime) -> Sequence[EndedLoad]:
         """Return the loads that ended in a span of time."""
         columns = loads.c.environment, loads.c.feed, loads.c.state
         query = select(*columns, loads.c.accepted_at, loads.c.ended_at).where(
-            loads.c.ended_at > after, loads.c.ended_at <= until, loads.c.state.in_(states)
+            loads.c.ended_at > after,
+            loads.c.ended_at <= until,
+            loads.c.state.in_(sorted(FINAL_STATES)),
         )
         with self.database.reading() as connection:
             return [EndedLoad(**row) for row in connection.execute(query).mappings()]

@@ -23,6 +23,7 @@ from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notice,
 )
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.settings import Settings
 from tests.integration.ledger.conftest import NOW, Accept
 from tests.strict_catalog import read_catalog
@@ -184,6 +185,28 @@ def test_an_unavailable_ledger_is_shown_as_such_and_nothing_else_of_it(
     assert value(registry, "alumniq_ledger_up") == 0
     assert value(registry, "alumniq_queue_depth") is None
     assert value(registry, "alumniq_attempts_total", result="published") == 0
+
+
+def test_what_ended_is_counted_once_though_a_scrape_failed_halfway(
+    ledger: Ledger, accept: Accept, registry: CollectorRegistry, clock: Clock
+) -> None:
+    complete(ledger, accept, {"stage": 2.5}, NOW)
+    clock.now = NOW + 2 * COMMIT_LAG
+    failed: list[str] = []
+
+    @event.listens_for(ledger.engine, "before_cursor_execute")
+    def fail_once(
+        connection: Any, cursor: Any, statement: str, parameters: Any, *others: Any
+    ) -> None:
+        """Fail at what a scrape reads last."""
+        del connection, cursor, parameters, others
+        if not failed and "delivery_attempts" in statement and "GROUP BY" in statement:
+            failed.append(statement)
+            raise LedgerUnavailable(statement)
+
+    assert value(registry, "alumniq_ledger_up") == 0
+    for _ in range(2):
+        assert value(registry, "alumniq_attempts_total", result="unchanged") == 1
 
 
 def test_a_scrape_reads_no_table_of_the_past_as_a_whole(
