@@ -44,7 +44,7 @@ PART_BYTES = 8 << 20
 """A stream is written in parts of this size: tar needs the size of a file before its content."""
 MAX_MANIFEST_BYTES = 1 << 30
 OTHER_BACKUP = "another backup is being written to it"
-STREAM_PART = re.compile(r"((?:ledger|warehouse)/.+\.copy)/\d{6,}")
+STREAM_PART = re.compile(r"(warehouse/.+\.copy)/\d{6,}")
 READ_ERRORS = (tarfile.TarError, zstd.ZstdError, EOFError, OSError, UnicodeError, ValueError)
 
 Progress = Callable[[int], None]

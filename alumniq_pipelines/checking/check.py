@@ -29,8 +29,8 @@ from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.check_result import MAX_REJECTIONS, CheckResult, Counts
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows
 from alumniq_pipelines.core.problems.file import NoRows
-from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.fault_points import FaultPoint, reach
+from alumniq_pipelines.files.scratch import disk_errors_as_outage
 
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
@@ -136,15 +136,6 @@ class CheckedFile:
     def export(self, path: Path) -> None:
         """Write the accepted rows to a CSV or Parquet file; call `accept` first."""
         self.staging.export(path)
-
-
-@contextmanager
-def disk_errors_as_outage() -> Iterator[None]:
-    """Raise ScratchUnavailable where the operating system reports a full or broken disk."""
-    try:
-        yield
-    except OSError as error:
-        raise ScratchUnavailable(error.strerror or type(error).__name__) from None
 
 
 def gaps(structure: Structure, rejected: Mask) -> dict[str, Positions]:

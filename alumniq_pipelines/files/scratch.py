@@ -21,6 +21,15 @@ NEW_SECONDS = 3_600.0
 
 
 @contextmanager
+def disk_errors_as_outage() -> Iterator[None]:
+    """Raise ScratchUnavailable where the operating system reports a full or broken disk."""
+    try:
+        yield
+    except OSError as error:
+        raise ScratchUnavailable(error.strerror or type(error).__name__) from None
+
+
+@contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder, and delete it with its content afterwards.
 
@@ -28,15 +37,13 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
     """
     unlocked = folder.with_name(f"{folder.name}{NEW}")
     with ExitStack() as stack:
-        try:
+        with disk_errors_as_outage():
             for left in (folder, unlocked):
                 shutil.rmtree(left, ignore_errors=True)
             make_new_folder(unlocked)
             stack.callback(os.close, _lock(unlocked))
             # Renamed once locked: nobody ever sees the folder of a live process unlocked.
             unlocked.rename(folder)
-        except OSError as error:
-            raise ScratchUnavailable(error.strerror or type(error).__name__) from None
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         yield folder
 

@@ -10,7 +10,7 @@ time that it is copied, the ledger is copied again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from alumniq_pipelines.core.loads.backup import (
 )
 from alumniq_pipelines.core.loads.bucket import Buckets
 from alumniq_pipelines.core.problems.problem import OutageProblem, SenderProblem
+from alumniq_pipelines.files.scratch import disk_errors_as_outage
 
 MAX_SNAPSHOTS = 5
 
@@ -55,7 +56,6 @@ class Backup:
     field_maps: Path
     release: str
     clock: Callable[[], datetime]
-    _added: set[str] = field(default_factory=set, init=False)
 
     def write(self, into: BackupFile, scratch: Path) -> Manifest:
         """Write everything and return the manifest, which is written last."""
@@ -100,7 +100,8 @@ class Backup:
         before: set[str] = set()
         for _ in range(MAX_SNAPSHOTS):
             taken_at = self.clock()
-            snapshot = take_snapshot(self.ledger.database, scratch / LEDGER)
+            with disk_errors_as_outage():
+                snapshot = take_snapshot(self.ledger.database, scratch / LEDGER)
             missing = set(self._add_needed(into, scratch, snapshot.needed))
             if missing <= before:
                 break
@@ -135,7 +136,7 @@ class Backup:
 
     def _add(self, into: BackupFile, scratch: Path, name: str, fetch: Fetch) -> bool:
         """Add a file by way of the scratch folder, unless it is in the backup already."""
-        if name in self._added:
+        if name in into.members:
             return True
         copy = scratch / "file"
         modified_at = fetch(copy)
@@ -144,7 +145,6 @@ class Backup:
         with copy.open("rb") as file:
             into.add_file(name, file, modified_at)
         copy.unlink()
-        self._added.add(name)
         return True
 
     def _add_folder(self, into: BackupFile, folder: str, files: Mapping[str, Path]) -> None:

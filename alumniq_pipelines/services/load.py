@@ -103,8 +103,8 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     right before it goes live; an exception from it ends the attempt. The first `report_rows`
     rejected rows go into a rejection report. `scratch` is left empty.
     """
-    from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
+    from alumniq_pipelines.files.scratch import disk_errors_as_outage
 
     load, live = load_file.load, warehouse.live(load_file.load.target)
     steps = StepTimer(progress or ignore_progress)
@@ -151,8 +151,8 @@ def publish_held(
 
     Harmless to repeat; superseded if a later load is live already. Raises OutageProblem.
     """
-    from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
+    from alumniq_pipelines.files.scratch import disk_errors_as_outage
 
     steps, held = StepTimer(ignore_progress), held_result(hold)
     with disk_errors_as_outage(), _new_folder(scratch) as folder, steps.step("publish"):

@@ -4,7 +4,6 @@ The ledger comes last. Until then its place is marked, and nothing else uses it:
 interrupted leaves nothing that looks complete.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,9 +22,11 @@ from alumniq_pipelines.adapters.ledger.snapshot import engine_of
 from alumniq_pipelines.adapters.ledger.tables import REVISION
 from alumniq_pipelines.core.loads.archive import Archive
 from alumniq_pipelines.core.loads.backup import (
+    ARCHIVE,
     FIELD_MAPS,
     KEYS,
     LEDGER,
+    UPLOADS,
     WAREHOUSE,
     BackupEntry,
     Manifest,
@@ -39,6 +40,7 @@ from alumniq_pipelines.core.problems.backup import (
     PlaceNotEmpty,
 )
 from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.files.disk_sync import sync
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
 
@@ -67,7 +69,11 @@ class Restore:
         for folder, entries in groupby(
             backup.entries(), key=lambda entry: entry.name.partition("/")[0]
         ):
-            self._restore_folder(folder, entries, scratch, unwritten)
+            if folder == WAREHOUSE:
+                self.warehouse.restore(entries)
+                continue
+            for entry in entries:
+                unwritten |= self._restore_file(entry, scratch)
         finish_restoring(self.ledger.database, scratch / LEDGER, manifest.revision)
         self.ledger.migrate()
         return manifest, sorted({*unwritten, *self._make_buckets()})
@@ -102,36 +108,23 @@ class Restore:
             if member and path.exists() and sha256(path.read_bytes()).hexdigest() != member.sha256:
                 yield path
 
-    def _restore_folder(
-        self, folder: str, entries: Iterator[BackupEntry], scratch: Path, unwritten: set[str]
-    ) -> None:
-        """Restore consecutive entries of one folder of the backup."""
-        if folder == WAREHOUSE:
-            self.warehouse.restore(entries)
-            return
-        folders = {FIELD_MAPS: self.field_maps, LEDGER: scratch / LEDGER}
-        for entry in entries:
-            name = entry.name.removeprefix(f"{folder}/")
-            if folder == KEYS:
-                if name in self.keys:
-                    _write(entry, self.keys[name])
-            elif folder in folders:
-                _write(entry, folders[folder] / name)
-            else:
-                unwritten |= self._restore_file(folder, name, entry, scratch / "file")
-
-    def _restore_file(self, folder: str, name: str, entry: BackupEntry, copy: Path) -> set[str]:
-        """Put a file into the archive or a bucket; returns a bucket that cannot be written."""
-        unwritten: set[str] = set()
-        match folder:
-            case "archive":
-                self.archive.put(name, _write(entry, copy), durably=True)
-            case "uploads":
-                unwritten = self._upload(entry, name, _write(entry, copy))
-            case _:
-                raise BackupUnusable(entry.name, "it is in no folder of a backup")
-        copy.unlink()
-        return unwritten
+    def _restore_file(self, entry: BackupEntry, scratch: Path) -> set[str]:
+        """Restore a file that is not of the warehouse; return a bucket that cannot be written."""
+        folder, _, name = entry.name.partition("/")
+        if folder == KEYS:
+            if name in self.keys:
+                sync(_write(entry, self.keys[name]))
+        elif folder == FIELD_MAPS:
+            sync(_write(entry, self.field_maps / name))
+        elif folder == LEDGER:
+            _write(entry, scratch / LEDGER / name)
+        elif folder == ARCHIVE:
+            self.archive.put(name, _write(entry, scratch / "file"), durably=True)
+        elif folder == UPLOADS:
+            return self._upload(entry, name, _write(entry, scratch / "file"))
+        else:
+            raise BackupUnusable(entry.name, "it is in no folder of a backup")
+        return set()
 
     def _upload(self, entry: BackupEntry, name: str, file: Path) -> set[str]:
         """Put a customer's file into the bucket, unless a newer one is there.
@@ -161,10 +154,8 @@ class Restore:
 def _write(entry: BackupEntry, path: Path) -> Path:
     """Write an entry to a private file, over one that is there already."""
     make_folder(path.parent)
-    path.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)  # it may be a hard link of what was archived
     with create_file(path, exclusive=True) as file:
         for chunk in entry.chunks:
             file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
     return path

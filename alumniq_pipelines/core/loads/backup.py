@@ -114,7 +114,7 @@ class WarehouseBackup(Protocol):
         ...
 
     def contents(self) -> str:
-        """Return what is in the warehouse and how to remove it; empty if there is nothing."""
+        """Name what is in the warehouse; empty if there is nothing."""
         ...
 
     def back_up(self, into: BackupWriter) -> Iterator[Version]:

@@ -61,7 +61,7 @@ class PlaceNotEmpty(SetupProblem):
     code = "place-not-empty"
 
     def __init__(self, found: Sequence[str]) -> None:
-        """Take what is there, each with how to remove it."""
+        """Take what is there, each with its place."""
         super().__init__(
             f"A backup is restored into an empty place only, and there is {'; and '.join(found)}.",
             "Nothing was restored. Name another place in the settings (ALUMNIQ_DATA_DIR, "

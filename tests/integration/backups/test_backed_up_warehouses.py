@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -66,6 +67,26 @@ def moved(
     return restored, found
 
 
+def publish(
+    warehouse: DuckDBWarehouse | PostgresWarehouse,
+    scratch: Path,
+    number: int,
+    *,
+    target: Target = MEMBERS,
+    count: int = 10,
+    now: datetime = NOW,
+) -> None:
+    """Publish a version whose rows all have its number."""
+    warehouse.publish(
+        target,
+        small_field_map(target.feed),
+        batch(scratch, number, count=count),
+        number=number,
+        job_id=JobId(f"job-{number}"),
+        now=now,
+    )
+
+
 def other_field_map() -> FieldMap:
     """Return a field map with a text instead of a number."""
     values = small_field_map("members").model_dump(by_alias=True, exclude_unset=True)
@@ -78,14 +99,7 @@ def test_versions_pointers_and_rows_are_the_same_where_they_are_restored(
 ) -> None:
     source = make_warehouse("source")
     for number in range(1, 6):
-        source.publish(
-            MEMBERS,
-            small_field_map("members"),
-            batch(tmp_path, number, count=10),
-            number=number,
-            job_id=JobId(f"job-{number}"),
-            now=NOW + timedelta(minutes=number),
-        )
+        publish(source, tmp_path, number, now=NOW + timedelta(minutes=number))
     source.publish(
         OTHERS,
         small_field_map("other-members"),
@@ -108,28 +122,29 @@ def test_versions_pointers_and_rows_are_the_same_where_they_are_restored(
     assert restored.query("iqu", "qa", overview) == source.query("iqu", "qa", overview)
 
 
+def test_a_version_that_was_live_after_a_rollback_is_live_where_fewer_are_kept(
+    make_warehouse: MakeWarehouse, tmp_path: Path
+) -> None:
+    source = make_warehouse("source")
+    for number in range(1, KEPT + 1):
+        publish(source, tmp_path, number)
+    source.make_live(MEMBERS, 1, NOW)
+    restored, _ = moved(
+        source, lambda name: replace(make_warehouse(name), versions_kept=1), tmp_path / "a.backup"
+    )
+    live = restored.live(MEMBERS)
+    assert live
+    assert live.number == 1
+
+
 def test_a_restored_table_takes_the_next_version_and_goes_back_to_any_of_the_old(
     make_warehouse: MakeWarehouse, tmp_path: Path
 ) -> None:
     source = make_warehouse("source")
     for number in (1, 2):
-        source.publish(
-            MEMBERS,
-            small_field_map("members"),
-            batch(tmp_path, number, count=10),
-            number=number,
-            job_id=JobId(f"job-{number}"),
-            now=NOW,
-        )
+        publish(source, tmp_path, number)
     restored, _ = moved(source, make_warehouse, tmp_path / "a.backup")
-    restored.publish(
-        MEMBERS,
-        small_field_map("members"),
-        batch(tmp_path, 3, count=10),
-        number=3,
-        job_id=JobId("job-3"),
-        now=NOW,
-    )
+    publish(restored, tmp_path, 3)
     count = "select count(*) from members"
     assert list(map(tuple, restored.query("iqu", "qa", count)[1])) == [(13,)]
     restored.make_live(MEMBERS, 1, NOW)
@@ -221,22 +236,15 @@ def test_a_version_that_is_dropped_while_its_environment_is_read_fails_no_backup
     name = postgres_server.create()
     source = PostgresWarehouse(postgres_server.url(name), versions_kept=1)
 
-    def publish(number: int) -> None:
-        source.publish(
-            MEMBERS,
-            small_field_map("members"),
-            batch(tmp_path, number, count=10),
-            number=number,
-            job_id=JobId(f"job-{number}"),
-            now=NOW + timedelta(days=number),
-        )
+    def publish_next(number: int) -> None:
+        publish(source, tmp_path, number, now=NOW + timedelta(days=number))
 
-    publish(1)
+    publish_next(1)
     with create_backup(tmp_path / "a.backup", lambda _: None, force=False) as into:
         written = backup_of(source).back_up(into)
         assert next(written).number == 1
-        publish(2)
-        publish(3)
+        publish_next(2)
+        publish_next(3)
         assert list(written) == []
     assert [version.number for version in source.versions(MEMBERS)] == [3]
     postgres_server.drop(name)
@@ -253,14 +261,7 @@ def test_a_version_file_that_is_deleted_while_it_is_copied_is_copied_to_its_end(
 ) -> None:
     source = DuckDBWarehouse(tmp_path / "source", versions_kept=KEPT)
     for number in (1, 2):
-        source.publish(
-            MEMBERS,
-            small_field_map("members"),
-            batch(tmp_path, number, count=10),
-            number=number,
-            job_id=JobId(f"job-{number}"),
-            now=NOW,
-        )
+        publish(source, tmp_path, number)
     file = tmp_path / "a.backup"
     with create_backup(file, lambda _: None, force=False) as into:
         written = DuckDBBackup(source).back_up(into)

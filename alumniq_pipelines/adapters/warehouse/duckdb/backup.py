@@ -10,9 +10,10 @@ links of publications that were under way are not either: nobody has seen those 
 import errno
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -47,7 +48,7 @@ class DuckDBBackup:
         return "duckdb"
 
     def contents(self) -> str:
-        """Return what is in the folder as a clause; empty if there is nothing."""
+        """Name the folder if anything is in it; empty otherwise."""
         folder = self.warehouse.folder
         with errors_as_outage():
             is_empty = not folder.exists() or not any(folder.iterdir())
@@ -85,6 +86,8 @@ class DuckDBBackup:
 
     def restore(self, entries: Iterator[BackupEntry]) -> None:
         """Store each version under its name, and make the live one of each table live."""
+        # Whatever number of versions this place keeps, any that was stored may be the live one.
+        keeps_all = replace(self.warehouse, versions_kept=sys.maxsize)
         with errors_as_outage():
             for entry in entries:
                 found = ENTRY.fullmatch(entry.name)
@@ -93,7 +96,7 @@ class DuckDBBackup:
                 target = Target(found[1], Environment(found[2]), found[3])
                 if found[4].startswith(LIVE):
                     number = int(b"".join(entry.chunks))
-                    self.warehouse.make_live(target, number, datetime.now(UTC))
+                    keeps_all.make_live(target, number, datetime.now(UTC))
                 else:
                     _store(self.warehouse, target, int(found[4].removesuffix(SUFFIX)), entry.chunks)
 
