@@ -98,7 +98,7 @@ class Ledger:
         database is not set up as it must be.
         """
         with setup_problems_shown():
-            if self.database.exists() and self._usability()[0] == REVISION:
+            if self.database.exists() and self._revision() == REVISION:
                 return
         # Imported here, since most processes never migrate and start faster without Alembic.
         from alumniq_pipelines.adapters.ledger.schema_upgrade import migrate  # noqa: PLC0415
@@ -116,8 +116,9 @@ class Ledger:
 
     def check_revision(self) -> None:
         """Raise ForeignRevision unless this release may use the tables as they are."""
-        with setup_problems_shown():
-            found, usable = self._usability()
+        with setup_problems_shown(), self.database.reading() as connection:
+            found = revision_of(connection)
+            usable = is_usable(connection, found)
         if not usable:
             raise foreign_revision(found)
 
@@ -125,8 +126,6 @@ class Ledger:
         """Close all connections."""
         self.engine.dispose()
 
-    def _usability(self) -> tuple[str | None, bool]:
-        """Return the revision of the tables, and whether this release may use them."""
+    def _revision(self) -> str | None:
         with self.database.reading() as connection:
-            found = revision_of(connection)
-            return found, is_usable(connection, found)
+            return revision_of(connection)
