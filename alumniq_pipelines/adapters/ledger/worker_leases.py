@@ -96,10 +96,11 @@ class LedgerLeases:
     def vanished(self, silence: timedelta) -> Sequence[str]:
         """Return the hosts with a worker that has not renewed its lease for so long."""
         with self.database.reading() as connection:
+            now = current_time(connection)
             query = select(worker_leases.c.host).where(
                 worker_leases.c.run_id != RECONCILER,
                 worker_leases.c.ended_at.is_(None),
-                worker_leases.c.renewed_at < current_time(connection) - silence,
+                worker_leases.c.renewed_at.between(now - RETENTION, now - silence),
             )
             return sorted(set(connection.scalars(query)))
 
