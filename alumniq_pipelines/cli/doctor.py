@@ -10,7 +10,12 @@ import typer
 from alumniq_pipelines.cli.console import print_json, stdout_console
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.problems.paths import UnusableFolderName
-from alumniq_pipelines.core.problems.settings import SecretFileUnreadable, UnusableSettings
+from alumniq_pipelines.core.problems.settings import (
+    QaHostNotItsOwn,
+    SecretFileUnreadable,
+    UnusablePublicUrl,
+    UnusableSettings,
+)
 from alumniq_pipelines.core.problems.setup import UnusableLedgerUrl
 from alumniq_pipelines.settings import Settings
 
@@ -20,7 +25,14 @@ if TYPE_CHECKING:
 
 EXIT_TO_DO = 1
 AGREEMENT = "agreement"
-UNREADABLE = (UnusableSettings, SecretFileUnreadable, UnusableLedgerUrl, UnusableFolderName)
+UNREADABLE = (
+    UnusableSettings,
+    SecretFileUnreadable,
+    UnusablePublicUrl,
+    QaHostNotItsOwn,
+    UnusableLedgerUrl,
+    UnusableFolderName,
+)
 """Settings without which there is nothing to check."""
 
 Repair = Annotated[

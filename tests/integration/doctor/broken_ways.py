@@ -158,6 +158,10 @@ def stop_the_gateway(set_up: SetUp) -> None:
     set_up.stop_gateway()
 
 
+def write_no_public_url(set_up: SetUp) -> None:
+    set_up.set(public_url="feeds.example.edu")
+
+
 def lead_the_public_url_elsewhere(set_up: SetUp) -> None:
     set_up.set(public_url=f"http://127.0.0.1:{free_port()}")
 

@@ -54,6 +54,12 @@ BROKEN = [
         "ALUMNIQ_SIGNING_KEY_FILE names the file /nowhere/signing-key",
     ),
     Broken(
+        ways.write_no_public_url,
+        "settings",
+        "unusable-public-url",
+        "Write the scheme and the host",
+    ),
+    Broken(
         ways.write_no_url_of_a_ledger,
         "settings",
         "unusable-ledger-url",
@@ -179,7 +185,7 @@ def test_a_data_folder_of_another_user_is_named(embedded: SetUp) -> None:
     assert "belongs to nobody" in advice(checks)
 
 
-def test_what_a_failed_check_prevents_is_told_once(embedded: SetUp) -> None:
+def test_what_a_failed_check_prevents_is_named_once(embedded: SetUp) -> None:
     ways.delete_the_ledger(embedded)
     _, checks = doctor()
     prevented = {name for name, check in checks.items() if check["because_of"] == "ledger"}
