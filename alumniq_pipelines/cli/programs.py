@@ -17,6 +17,7 @@ from alumniq_pipelines.cli.dagster_configuration import (
     compute_logs_environment,
 )
 from alumniq_pipelines.cli.dagster_storage import storage_environment
+from alumniq_pipelines.cli.redis_servers import worker_responds
 from alumniq_pipelines.cli.supervisor import Program
 from alumniq_pipelines.defs.celery_config import QUEUE
 from alumniq_pipelines.settings import Settings, child_environment
@@ -111,7 +112,7 @@ def _worker(settings: Settings) -> Program:
     command += ["--queues", QUEUE, "--concurrency", str(settings.worker_processes)]
     command += ["--hostname", name, "--without-gossip", "--without-mingle"]
     command += ["--loglevel", "warning"]
-    return Program(WORKER, command, lambda: _is_in_queue(settings, name))
+    return Program(WORKER, command, lambda: worker_responds(settings, 1, name))
 
 
 def _code_server_address(settings: Settings, folder: Path) -> str:
@@ -154,19 +155,6 @@ def _listens(address: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _is_in_queue(settings: Settings, name: str) -> bool:
-    """Whether a worker of this name responds by way of the broker."""
-    from celery import Celery
-
-    broker = settings.celery_broker_url
-    app = Celery(broker=broker.get_secret_value() if broker else None)
-    try:
-        with app.connection_for_write() as connection:
-            return bool(app.control.ping([name], timeout=1, connection=connection))
-    except app.connection_for_write().connection_errors:
-        return False
 
 
 def code_server_responds(address: str) -> bool:

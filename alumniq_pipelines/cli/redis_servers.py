@@ -1,4 +1,4 @@
-"""The Redis servers of the Celery workers: whether they respond."""
+"""The Redis servers of the Celery workers: whether they, and workers by way of them, respond."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -27,6 +27,21 @@ def unavailable_servers(settings: Settings) -> Iterator[QueueUnavailable]:
         url = "" if secret is None else secret.get_secret_value()
         if url.startswith(REDIS_PREFIXES) and (reason := _fault(url)):
             yield QueueUnavailable(setting, address_of(url), reason)
+
+
+def worker_responds(settings: Settings, seconds: float, name: str | None = None) -> bool:
+    """Whether a worker responds by way of the queue: the one of a name, or any."""
+    from celery import Celery
+
+    broker = settings.celery_broker_url
+    app = Celery(broker=broker.get_secret_value() if broker else None, set_as_current=False)
+    connection = app.connection_for_write()
+    try:
+        with connection:
+            names = None if name is None else [name]
+            return bool(app.control.ping(names, timeout=seconds, limit=1, connection=connection))
+    except connection.connection_errors:
+        return False
 
 
 def address_of(url: str) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from alumniq_pipelines.cli.installation_check.keys import has_several_hosts
-from alumniq_pipelines.cli.redis_servers import unavailable_servers
+from alumniq_pipelines.cli.redis_servers import unavailable_servers, worker_responds
 from alumniq_pipelines.core.monitoring.duration import format_duration
 from alumniq_pipelines.core.problems.operation import (
     DaemonSilent,
@@ -117,13 +117,8 @@ def find_in_redis(context: "CheckContext") -> Iterator[Problem]:
 
 def find_in_workers(context: "CheckContext") -> Iterator[Problem]:
     """Ask all workers to respond by way of the queue."""
-    from celery import Celery
-
-    broker = context.settings.celery_broker_url
-    app = Celery(broker=broker.get_secret_value() if broker else None, set_as_current=False)
-    with app.connection_for_write() as connection:
-        if not app.control.ping(timeout=PING_SECONDS, limit=1, connection=connection):
-            yield NoWorkers()
+    if not worker_responds(context.settings, PING_SECONDS):
+        yield NoWorkers()
 
 
 def find_in_leases(context: "CheckContext") -> Iterator[Problem]:
