@@ -4,7 +4,7 @@ Spans carry ids, names, counts and codes: no value, file name, address or text o
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -72,7 +72,7 @@ class _Tracing:
 
 
 _tracing = _Tracing()
-NO_SPAN = NoSpan()
+NO_SPAN = nullcontext(NoSpan())
 
 
 def start_tracing(service: str) -> None:
@@ -108,29 +108,38 @@ def is_tracing() -> bool:
     return _tracing.provider is not None
 
 
-@contextmanager
 def span(
     name: str,
     attributes: Attributes | None = None,
     *,
     kind: SpanKind = "INTERNAL",
     parent: str | None = None,
-) -> Iterator[ActiveSpan]:
+) -> AbstractContextManager[ActiveSpan]:
     """Make a span of the block: within `parent`, a `traceparent`, or else the span at work.
 
     An exception marks it as failed by its class, never by its text, which may quote a value.
     """
-    if _tracing.provider is None:
-        yield NO_SPAN
-        return
+    if _tracing.provider is None:  # each webhook call and each step asks
+        return NO_SPAN
+    return _recorded_span(_tracing.provider, name, attributes or {}, kind, parent)
+
+
+@contextmanager
+def _recorded_span(
+    provider: "TracerProvider",
+    name: str,
+    attributes: Attributes,
+    kind: SpanKind,
+    parent: str | None,
+) -> Iterator[ActiveSpan]:
     from opentelemetry import trace
 
-    tracer = _tracing.provider.get_tracer("alumniq")
+    tracer = provider.get_tracer("alumniq")
     with tracer.start_as_current_span(
         name,
         context=_context(parent),
         kind=trace.SpanKind[kind],
-        attributes=_named(attributes or {}),
+        attributes=_named(attributes),
         record_exception=False,
         set_status_on_exception=False,
     ) as started:

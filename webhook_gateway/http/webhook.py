@@ -98,7 +98,6 @@ class Webhook:
                 request, options, now = call.request, call.options, self.clock()
                 try:
                     key = self.authenticator.authenticate(options, request, now)
-                    request.state.days_remaining = key.days_remaining(now)
                     outcome = self.intake.read(key, request.path_params["job"], options)
                     if call.trace_context and isinstance(outcome, LoadRequest):
                         outcome = replace(outcome, trace_context=call.trace_context)

@@ -1,7 +1,9 @@
 """The public addresses of the gateway: at which host customers use which environment."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Self, assert_never
 from urllib.parse import SplitResult, urlsplit
 
@@ -72,15 +74,13 @@ class PublicUrls:
         """
         if self.is_shared:
             return None
-        name = _host_name(f"//{host}")
-        return next(
-            (
-                environment
-                for environment in Environment
-                if name == _host_name(self.of(environment))
-            ),
-            None,
-        )
+        return _environments(self).get(_host_name(f"//{host}"))
+
+
+@cache
+def _environments(urls: PublicUrls) -> Mapping[str | None, Environment]:
+    """Return the environments by their hosts, which are looked up for every call."""
+    return {_host_name(urls.of(environment)): environment for environment in Environment}
 
 
 NO_PUBLIC_URLS = PublicUrls.shared("")
