@@ -11,12 +11,11 @@ from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notification,
 )
+from alumniq_pipelines.core.problems.delivery import http_status
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.services.delivery import Notifier
 from alumniq_pipelines.telemetry.log_fields import load_fields
 from alumniq_pipelines.telemetry.tracing import Attributes, span
-
-HTTP_STATUS = "HTTP "
-"""How the detail of a response begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,7 @@ class TracedNotifier:
 
     async def deliver(self, notification: Notification) -> DeliveryResult:
         """Send one notification once."""
-        job_id = notification.job_id
-        load = await asyncio.to_thread(self.load_of, job_id) if job_id else None
+        load = await asyncio.to_thread(self._load, notification.job_id)
         parent = load.request.trace_context if load else None
         channel = notification.notice.channel
         with span(f"deliver {channel}", kind="CLIENT", parent=parent) as current:
@@ -37,12 +35,18 @@ class TracedNotifier:
             current.set({"channel": channel, "attempt": notification.attempts + 1})
             current.set(_host(notification))
             result = await self.notifier.deliver(notification)
-            status = result.detail.removeprefix(HTTP_STATUS)
-            if status != result.detail and status.isdigit():
-                current.set({"http.response.status_code": int(status)})
+            status = http_status(result.detail)
+            if status is not None:
+                current.set({"http.response.status_code": status})
             if not result.delivered:
                 current.fail("not-delivered")
         return result
+
+    def _load(self, job_id: JobId | None) -> Load | None:
+        try:
+            return self.load_of(job_id) if job_id else None
+        except LedgerUnavailable:  # a delivery does not depend on its trace
+            return None
 
 
 def _host(notification: Notification) -> Attributes:

@@ -313,10 +313,16 @@ _EARLIER_TIMEOUT = re.compile(r"no answer within (\S+) seconds")
 _STATUS = re.compile(r"HTTP (\d{3})")
 
 
+def http_status(seen: str) -> int | None:
+    """Return the status of a response, from what is stored of the attempt; None without one."""
+    status = _STATUS.fullmatch(seen)
+    return int(status[1]) if status else None
+
+
 def explain_call(seen: str, method: str = "POST") -> DeliveryProblem:
     """Return why a call of a URL did not deliver, from what is stored of the attempt."""
-    if status := _STATUS.fullmatch(seen):
-        return _explain_status(int(status[1]), method)
+    if (status := http_status(seen)) is not None:
+        return _explain_status(status, method)
     code, _, number = seen.partition(" ")
     if timeout := _EARLIER_TIMEOUT.fullmatch(seen):
         code, number = DeliveryFault.TIMED_OUT, timeout[1]
