@@ -20,7 +20,7 @@ from alumniq_pipelines.defs.code_server import PRELOADED
 from alumniq_pipelines.defs.program_logs import configure_program_logs
 from alumniq_pipelines.defs.start_check import exit_unless_ready
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.telemetry.logs import TEXT_FORMAT
+from alumniq_pipelines.telemetry.logs import configure_logs
 
 for name in PRELOADED:
     importlib.import_module(name)
@@ -41,7 +41,7 @@ def set_up_logs(**options: Any) -> None:
     del options
     configure_program_logs(Settings())
     # As text, unless logs are set up by now.
-    logging.basicConfig(level=logging.WARNING, format=TEXT_FORMAT)
+    configure_logs("text", logging.WARNING)
 
 
 signals.celeryd_init.connect(lambda **_: exit_unless_ready(), weak=False)

@@ -7,7 +7,7 @@ from dagster import _loggers as dagster_loggers
 
 from alumniq_pipelines.defs.tags import CUSTOMER, ENVIRONMENT, FEED, JOB_ID
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.telemetry.log_fields import RECORD_FIELDS, LogFields
+from alumniq_pipelines.telemetry.log_fields import LogFields, fields_of
 from alumniq_pipelines.telemetry.logs import configure_logs, json_formatter
 
 FIELDS_OF_TAGS = {
@@ -35,8 +35,7 @@ def fields_of_run(record: logging.LogRecord) -> LogFields:
     """Return the run, the step and the load that a record of Dagster is about."""
     metadata = getattr(record, METADATA, None)
     if metadata is None:
-        fields: LogFields = getattr(record, RECORD_FIELDS, {})
-        return fields
+        return fields_of(record)
     tags = metadata["job_tags"]
     known = {name: tags[tag] for tag, name in FIELDS_OF_TAGS.items() if tag in tags}
     parts = {"run_id": metadata["run_id"], "step": metadata["step_key"]}

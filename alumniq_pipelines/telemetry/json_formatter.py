@@ -1,23 +1,13 @@
 """Log records as JSON, one line each; imported only where the logs are JSON."""
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
-from alumniq_pipelines.telemetry.log_fields import RECORD_FIELDS, LogFields, current_fields
+from alumniq_pipelines.telemetry.log_fields import RecordFields, current_fields, fields_of
 from alumniq_pipelines.telemetry.tracing import current_span_fields
-
-RecordFields = Callable[[logging.LogRecord], LogFields]
-"""Returns what a record itself says it is about."""
-
-
-def fields_of(record: logging.LogRecord) -> LogFields:
-    """Return the fields that were given with a record."""
-    fields: LogFields = getattr(record, RECORD_FIELDS, {})
-    return fields
 
 
 class RecordFormatter(JsonFormatter):

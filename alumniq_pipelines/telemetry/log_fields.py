@@ -1,6 +1,7 @@
 """Whom a log line is about: the load that the code at work is about, in every line that it logs."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -12,6 +13,16 @@ _fields: ContextVar[LogFields] = ContextVar("log_fields")
 
 RECORD_FIELDS = "fields"
 """The attribute of a log record, set by `extra`, whose fields concern this record alone."""
+
+
+RecordFields = Callable[[logging.LogRecord], LogFields]
+"""Returns what a record itself says it is about."""
+
+
+def fields_of(record: logging.LogRecord) -> LogFields:
+    """Return the fields that were given with a record."""
+    fields: LogFields = getattr(record, RECORD_FIELDS, {})
+    return fields
 
 
 def current_fields() -> LogFields:

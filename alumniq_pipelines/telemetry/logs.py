@@ -7,10 +7,9 @@ import logging
 import logging.config
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from alumniq_pipelines.telemetry.json_formatter import RecordFields
+from alumniq_pipelines.telemetry.log_fields import RecordFields, fields_of
 
 LogFormat = Literal["text", "json"]
 
@@ -22,7 +21,7 @@ logger = logging.getLogger(__name__)
 def configure_logs(
     log_format: LogFormat,
     level: int = logging.INFO,
-    record_fields: "RecordFields | None" = None,
+    record_fields: RecordFields = fields_of,
 ) -> None:
     """Write all log records of this process to its standard error; harmless to repeat."""
     if log_format == "text":
@@ -37,11 +36,11 @@ def configure_logs(
     sys.excepthook = _log_uncaught
 
 
-def json_formatter(record_fields: "RecordFields | None" = None) -> logging.Formatter:
+def json_formatter(record_fields: RecordFields = fields_of) -> logging.Formatter:
     """Return the format of JSON logs."""
-    from alumniq_pipelines.telemetry.json_formatter import RecordFormatter, fields_of
+    from alumniq_pipelines.telemetry.json_formatter import RecordFormatter
 
-    return RecordFormatter(record_fields or fields_of)
+    return RecordFormatter(record_fields)
 
 
 def _configurator(formatter: logging.Formatter | None) -> type[logging.config.DictConfigurator]:
