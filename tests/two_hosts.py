@@ -1,6 +1,5 @@
 """A gateway whose environments have hosts of their own, and clients that reach it by any name."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from starlette.applications import Starlette
@@ -17,8 +16,6 @@ PUBLIC_URLS = PublicUrls("https://feeds.example.edu", "https://qa-feeds.example.
 
 NEUTRAL_URL = "https://10.1.2.3:8443"
 """Another address of the same gateway."""
-
-AtHost = Callable[[str], TestClient]
 
 
 def with_hosts(installation: Installation, urls: PublicUrls, **settings: object) -> Installation:
@@ -41,6 +38,11 @@ def gateway_of(installation: Installation, catalog: Catalog) -> Starlette:
 def client_at(app: Starlette, url: str, address: str = "127.0.0.1") -> TestClient:
     """Return a client that reaches a gateway by the host of a URL, as a browser would."""
     return TestClient(app, base_url=url, raise_server_exceptions=False, client=(address, 50_000))
+
+
+def at(app: Starlette, environment: Environment) -> TestClient:
+    """Return a client at the host of an environment."""
+    return client_at(app, PUBLIC_URLS.of(environment))
 
 
 def other(environment: Environment) -> Environment:

@@ -15,11 +15,10 @@ from alumniq_pipelines.core.access.public_urls import PublicUrls
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.target import Environment
 from tests.servers.gateway import DAYS, NOW, WEBHOOK, Caller, Installation, call, errors
-from tests.two_hosts import NEUTRAL_URL, PUBLIC_URLS, client_at, gateway_of, other, with_hosts
+from tests.two_hosts import NEUTRAL_URL, PUBLIC_URLS, at, client_at, gateway_of, other, with_hosts
 from webhook_gateway.http.errors import ERROR_CODES
 
 EXCHANGE = "/api/v1/index.cfm/exchange"
-URLS_OF_BOTH = (PUBLIC_URLS.production, PUBLIC_URLS.qa)
 PROXY, STRANGER = "192.0.2.1", "203.0.113.9"
 
 
@@ -41,11 +40,6 @@ def callers(two_hosts: Installation, caller: Caller) -> dict[Environment, Caller
     production = two_hosts.caller(caller.name, Environment.PRODUCTION)
     production.deliver("warehouse.csv")
     return {Environment.QA: caller, Environment.PRODUCTION: production}
-
-
-def at(app: Starlette, environment: Environment) -> TestClient:
-    """Return a client at the host of an environment."""
-    return client_at(app, PUBLIC_URLS.of(environment))
 
 
 def assert_is_sent_to(response: Any, environment: Environment) -> None:
@@ -168,7 +162,7 @@ def test_a_key_that_is_not_valid_learns_nothing_of_its_environment_at_any_host(
 ) -> None:
     del callers
     found = set()
-    for url in (*map(PUBLIC_URLS.of, Environment), NEUTRAL_URL):
+    for url in (PUBLIC_URLS.production, PUBLIC_URLS.qa, NEUTRAL_URL):
         client = client_at(app, url)
         for key in _invalid_keys(two_hosts, environment):
             response = client.post(WEBHOOK, json={"apiKey": key, "filename": "warehouse.csv"})
@@ -232,7 +226,7 @@ def test_no_header_of_a_proxy_stands_in_for_the_host_whoever_sends_it(
 
 
 def test_what_needs_no_key_is_the_same_at_every_host(app: Starlette) -> None:
-    clients = [client_at(app, url) for url in (*map(PUBLIC_URLS.of, Environment), NEUTRAL_URL)]
+    clients = [client_at(app, url) for url in (PUBLIC_URLS.production, PUBLIC_URLS.qa, NEUTRAL_URL)]
     for path in ("/livez", "/readyz", "/static/pages.css", "/no-such-page"):
         assert (
             len({(client.get(path).status_code, client.get(path).text) for client in clients}) == 1
@@ -250,7 +244,7 @@ def test_the_openapi_document_names_the_server_of_the_host_it_was_read_at(app: S
             server["url"]
             for server in client_at(app, url).get("/api/openapi.json").json()["servers"]
         ]
-        for url in (*map(PUBLIC_URLS.of, Environment), NEUTRAL_URL)
+        for url in (PUBLIC_URLS.production, PUBLIC_URLS.qa, NEUTRAL_URL)
     }
     assert servers == {
         PUBLIC_URLS.production: [PUBLIC_URLS.production],
@@ -264,7 +258,8 @@ def test_requests_are_tried_at_qa_and_the_reference_at_production_links_there(
 ) -> None:
     """A form puts the key into a URL, so it says to use a QA key, and those work only at QA."""
     production, qa, anywhere = (
-        client_at(app, url).get("/api/").text for url in (*URLS_OF_BOTH, NEUTRAL_URL)
+        client_at(app, url).get("/api/").text
+        for url in (PUBLIC_URLS.production, PUBLIC_URLS.qa, NEUTRAL_URL)
     )
     link = f'<a href="{PUBLIC_URLS.qa}/api/">'
     assert link in production

@@ -14,7 +14,7 @@ from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.target import Environment
 from tests.page_visits import form_token, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, call
-from tests.two_hosts import NEUTRAL_URL, PUBLIC_URLS, client_at, gateway_of, other, with_hosts
+from tests.two_hosts import NEUTRAL_URL, PUBLIC_URLS, at, client_at, gateway_of, other, with_hosts
 from webhook_gateway.pages.page_handlers import SESSION_COOKIE
 
 PUBLIC_PAGES = ("/sign-in",)
@@ -39,11 +39,6 @@ def callers(two_hosts: Installation, caller: Caller) -> dict[Environment, Caller
     production = two_hosts.caller(caller.name, Environment.PRODUCTION)
     production.deliver("warehouse.csv")
     return {Environment.QA: caller, Environment.PRODUCTION: production}
-
-
-def at(app: Starlette, environment: Environment) -> TestClient:
-    """Return a browser at the host of an environment."""
-    return client_at(app, PUBLIC_URLS.of(environment))
 
 
 def assert_leads_to(response: Any, environment: Environment) -> None:
