@@ -23,7 +23,7 @@ def traced_attempt(
     """Make the spans of an attempt that has begun; log lines name its load, too."""
     parent, fields = load.request.trace_context, load_fields(load)
     ended = [attempt.ended_at for attempt in past if attempt.ended_at]
-    # An approved load has waited since its approval, when its run was not requested yet.
+    # Of an approved load, only the wait since its run was requested is known here.
     approved = load.requested_at if begun.number > 1 else None
     since = ended[-1] if ended else approved or load.accepted_at
     if begun.started_at is not None:

@@ -66,6 +66,5 @@ class AttemptInterrupted(SetupProblem):
     def __init__(self) -> None:
         super().__init__(
             "The worker of this run was stopped before the load was done.",
-            "You do not need to do anything: unless somebody canceled the run, the load is "
-            "requested again, and this attempt does not count.",
+            "You do not need to do anything: unless it was canceled, the load is requested again.",
         )
